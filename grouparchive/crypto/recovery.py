@@ -1,0 +1,82 @@
+"""The recovery file: a random key as text that survives printing, typing off paper and mail programs."""
+
+import base64
+import binascii
+import hashlib
+import os
+import re
+
+from grouparchive.crypto.primitives import KEY_SIZE, lp, same
+from grouparchive.errors import UsageError, WrongSecret
+
+_CHECK_SIZE = 3  # with the key, 35 bytes: exactly 56 letters of base32
+_LETTERS = 56
+_MAX_TEXT = 64 * 1024
+_ARCHIVE = re.compile(r"^[ \t>]*archive:[ \t]*([0-9a-f \t-]+?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_KEY = re.compile(r"^[ \t>]*key:[ \t]*((?:[a-z2-7][\s>-]*){56})(?![a-z2-7])", re.IGNORECASE | re.MULTILINE)
+
+
+def generate_recovery() -> bytes:
+    """A new recovery key: 32 random bytes."""
+    return os.urandom(KEY_SIZE)
+
+
+def write_recovery_text(key: bytes, archive_id: bytes) -> str:
+    """The recovery file's text. Names the archive by a short id, and no group and no person."""
+    letters = base64.b32encode(key + _check(key, archive_id)).decode("ascii")
+    groups = [letters[start : start + 4] for start in range(0, _LETTERS, 4)]
+    half = len(groups) // 2
+    return (
+        "grouparchive recovery key\n"
+        "\n"
+        "Whoever has this key and a copy of the archive can read all of it.\n"
+        "Keep it on paper or on a stick, away from the machine that makes the backups.\n"
+        "\n"
+        f"archive: {_short(archive_id)}\n"
+        f"key: {'-'.join(groups[:half])}-\n"
+        f"     {'-'.join(groups[half:])}\n"
+    )
+
+
+def read_recovery_text(text: str, archive_id: bytes) -> bytes:
+    """The key out of a recovery file's text. Case, spaces, dashes and line breaks inside the key do not matter.
+
+    Raises:
+        UsageError: this is no recovery file.
+        WrongSecret: it belongs to another archive, or a letter of it is wrong.
+    """
+    archive = _ARCHIVE.search(text[:_MAX_TEXT])
+    letters = _KEY.search(text[:_MAX_TEXT])
+    if archive is None or letters is None:
+        raise UsageError(
+            "this is not a recovery file",
+            hint="A recovery file has a line that starts with `archive:` and one that starts with `key:`.",
+        )
+    if not same(_plain(archive[1]).encode(), _plain(_short(archive_id)).encode()):
+        raise WrongSecret(
+            "this recovery file belongs to another archive",
+            hint=f"The right one has the line `archive: {_short(archive_id)}`.",
+        )
+    try:
+        data = base64.b32decode(_plain(letters[1]).upper())
+    except binascii.Error:
+        raise UsageError("this is not a recovery file") from None
+    key, check = data[:KEY_SIZE], data[KEY_SIZE:]
+    if not same(check, _check(key, archive_id)):
+        raise WrongSecret(
+            "the recovery key has a typing error", hint="Compare it letter by letter with the original, then try again."
+        )
+    return key
+
+
+def _check(key: bytes, archive_id: bytes) -> bytes:
+    return hashlib.sha256(b"ga1/recovery" + lp(archive_id, key)).digest()[:_CHECK_SIZE]
+
+
+def _short(archive_id: bytes) -> str:
+    digits = archive_id[:8].hex()
+    return "-".join(digits[start : start + 4] for start in range(0, len(digits), 4))
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[\s>-]", "", text).lower()
