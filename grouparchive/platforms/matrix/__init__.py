@@ -1,0 +1,71 @@
+"""Matrix: reading a community as its admin, rebuilding it, inviting people back. `PLATFORM` is all that others need."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import ClassVar
+
+from grouparchive.model.ports import Check, Connector, Identify, Messenger, OpenBlob, Option, Source, Target
+from grouparchive.model.records import AnyRecord, Message, RoomKey
+
+
+class MatrixPlatform:
+    """What the registry holds. Its parts are imported when they are opened: most commands need only one of them."""
+
+    name: ClassVar[str] = "matrix"
+    options: ClassVar[Mapping[str, Option]] = {
+        "origin": Option(help="the homeserver, for example https://matrix.example.org", required=True),
+        "token": Option(help="access token of an account that administers the group", required=True, secret=True),
+        "as-token": Option(
+            help="token of an application service on your own server: posts keep their time", secret=True
+        ),
+        "ghost-prefix": Option(help="how the names of stand-in accounts begin (default ga_)"),
+    }
+
+    def check(self, source: Source) -> Check:
+        """Try the credential, read-only. See `check.check`."""
+        from grouparchive.platforms.matrix.check import check
+
+        return check(source)
+
+    def connector(self, source: Source, identify: Identify) -> Connector:
+        """Open it for reading."""
+        from grouparchive.platforms.matrix.connector import MatrixConnector
+
+        return MatrixConnector(source, identify)
+
+    def target(self, source: Source, identify: Identify, open_blob: OpenBlob) -> Target:
+        """Open it for rebuilding."""
+        from grouparchive.platforms.matrix.target import MatrixTarget
+
+        return MatrixTarget(source, identify, open_blob)
+
+    def messenger(self, source: Source) -> Messenger:
+        """Open it for invitations."""
+        from grouparchive.platforms.matrix.messenger import MatrixMessenger
+
+        return MatrixMessenger(source)
+
+    def keys(self, data: bytes, passphrase: str) -> Iterable[RoomKey]:
+        """The room keys in a key file as Element exports it.
+
+        Raises:
+            UsageError: it is no such file.
+            WrongSecret: the passphrase does not fit.
+        """
+        from grouparchive.platforms.matrix.e2ee import read_key_file
+
+        return read_key_file(data, passphrase)
+
+    def opener(self, keys: Iterable[RoomKey], identify: Identify) -> Callable[[Message], AnyRecord]:
+        """A function that opens encrypted messages.
+
+        Raises:
+            UsageError: the extra `e2ee` is not installed.
+        """
+        from grouparchive.platforms.matrix.e2ee import make_opener
+
+        return make_opener(keys, identify)
+
+
+PLATFORM = MatrixPlatform()
+
+__all__ = ["PLATFORM", "MatrixPlatform"]

@@ -1,0 +1,16 @@
+"""Fixtures shared by all tests: one real homeserver for the whole run, started when the first test asks for it."""
+
+import importlib.util
+from collections.abc import Iterator
+
+import pytest
+
+from grouparchive.demo.homeserver import Homeserver
+
+
+@pytest.fixture(scope="session")
+def homeserver() -> Iterator[Homeserver]:
+    if importlib.util.find_spec("synapse") is None:
+        pytest.skip("matrix-synapse is not installed (extra: demo)")
+    with Homeserver() as server:
+        yield server
