@@ -1,4 +1,5 @@
 import errno
+import itertools
 import os
 import stat
 import subprocess
@@ -45,7 +46,7 @@ def frame_ends(data: bytes) -> list[int]:
 def test_what_is_appended_is_there_at_the_next_opening(tmp_path: Path, sessions: list[list[bytes]]) -> None:
     path = tmp_path / "log"
     path.unlink(missing_ok=True)
-    written(path, *sessions)
+    written(path, [], *sessions)
     assert entries(path) == [entry for session in sessions for entry in session]
 
 
@@ -100,7 +101,7 @@ def test_entries_and_sessions_cannot_be_dropped_swapped_or_repeated(tmp_path: Pa
     path = tmp_path / "log"
     data = written(path, [b"one", b"two"], [b"six", b"ten"])
     ends = [len(log_module.MAGIC), *frame_ends(data)]
-    frames = [data[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    frames = [data[start:end] for start, end in itertools.pairwise(ends)]
     head = data[: ends[0]]
     salt1, one, two, salt2, six, ten = frames
     for wrong in (
@@ -139,10 +140,8 @@ def test_nothing_readable_and_nothing_for_others(tmp_path: Path) -> None:
     path = tmp_path / "log"
     assert b"juniper" not in written(path, [b"juniper" * 3, b"juniper" * 3])
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
-    frames = [
-        path.read_bytes()[a:b]
-        for a, b in zip(frame_ends(path.read_bytes()), frame_ends(path.read_bytes())[1:], strict=False)
-    ]
+    data = path.read_bytes()
+    frames = [data[start:end] for start, end in itertools.pairwise(frame_ends(data))]
     assert frames[0] != frames[1]
 
 
@@ -210,9 +209,10 @@ def test_a_failed_append_never_reuses_a_key_and_nonce(tmp_path: Path, monkeypatc
     with SealedLog(tmp_path / "log", KEY, CONTEXT) as log:
         log.append(b"one")
         for _ in range(3):
-            with monkeypatch.context() as patch, pytest.raises(GroupArchiveError):
+            with monkeypatch.context() as patch:
                 patch.setattr(log_module.os, "pwrite", refuse)
-                log.append(b"never")
+                with pytest.raises(GroupArchiveError):
+                    log.append(b"never")
             log.append(b"written")
     assert len(used) == len(set(used))
 

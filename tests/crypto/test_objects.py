@@ -33,7 +33,7 @@ def unseal(sealer: ObjectSealer, rows: list[bytes]) -> bytes:
 hard = st.lists(
     st.one_of(
         st.binary(max_size=50),
-        st.builds(lambda n: bytes(n), st.integers(0, 3 * SMALL)),
+        st.builds(bytes, st.integers(0, 3 * SMALL)),
         st.builds(lambda n: b"\x80" + bytes(n), st.integers(0, 3 * SMALL)),
         st.builds(lambda n: b"\x80" * n, st.integers(0, 2 * SMALL)),
     ),
