@@ -4,6 +4,7 @@ change a vector, make a new format version.
 
 import hashlib
 import json
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -167,3 +168,12 @@ def test_every_construction_has_a_vector_and_every_opening_a_failing_one() -> No
     assert {vector["construction"] for vector in VECTORS} == set(DO)
     failing = {vector["construction"] for vector in VECTORS if "fails" in vector}
     assert failing >= {"local", "seal", "genesis-decode", "open-object", "slot", "manifest-decode", "file", "log"}
+
+
+def test_the_format_page_quotes_only_frozen_values() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "FORMAT.md").read_text("utf-8")
+    part = page[page.index("## 11. Vectors") :].split("\n# ")[0]
+    frozen = json.dumps(VECTORS)
+    quoted = re.findall(r"`([0-9a-f]{32,})`", part)
+    assert len(quoted) == 10
+    assert [value for value in quoted if value not in frozen] == []
