@@ -85,7 +85,8 @@ class SealedLog:
 
         Raises:
             UsageError: the entry is larger than 16 MiB.
-            GroupArchiveError: it could not be written, and the log is as it was before.
+            GroupArchiveError: it could not be written, and the log is as it was before; or it was written and could not be
+                synced, and a power cut may lose it.
         """
         if len(data) + TAG_SIZE > MAX_ENTRY:
             raise UsageError("an entry is too large for the journal")
@@ -128,20 +129,21 @@ class SealedLog:
         self.close()
 
     def _append(self, data: bytes) -> None:
-        if self._cipher is None:
-            salt = os.urandom(KEY_SIZE)
-            self._write(_prefix(0) + salt)
-            self._begin(salt)
-        if self._cipher is None:
-            raise RuntimeError("a session has begun, so there is a cipher")
-        sealed = self._cipher.encrypt(self._nonce(), data, be64(self._sessions))
+        cipher = self._cipher or self._start()
+        sealed = cipher.encrypt(self._nonce(), data, be64(self._sessions))
         self._counter += 1
         self._write(_prefix(len(sealed)) + sealed)
 
-    def _begin(self, salt: bytes) -> None:
+    def _start(self) -> AESGCM:
+        salt = os.urandom(KEY_SIZE)
+        self._write(_prefix(0) + salt)
+        return self._begin(salt)
+
+    def _begin(self, salt: bytes) -> AESGCM:
         self._cipher = AESGCM(expand(self._key, b"ga1/log" + lp(self._context, salt)))
         self._sessions += 1
         self._counter = 0
+        return self._cipher
 
     def _nonce(self) -> bytes:
         return self._counter.to_bytes(NONCE_SIZE, "big")

@@ -1,7 +1,6 @@
 """The recovery file: a random key as text that survives printing, typing off paper and mail programs."""
 
 import base64
-import binascii
 import hashlib
 import os
 import re
@@ -13,7 +12,8 @@ _CHECK_SIZE = 3  # with the key, 35 bytes: exactly 56 letters of base32
 _LETTERS = 56
 _MAX_TEXT = 64 * 1024
 _ARCHIVE = re.compile(r"^[ \t>]*archive:[ \t]*([0-9a-f \t-]+?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
-_KEY = re.compile(r"^[ \t>]*key:[ \t]*((?:[a-z2-7][\s>-]*){56})(?![a-z2-7])", re.IGNORECASE | re.MULTILINE)
+_KEY = re.compile(r"^[ \t>]*key:(.*)", re.IGNORECASE | re.MULTILINE | re.DOTALL)
+_LOOKALIKES = str.maketrans("018", "oib")  # base32 has no 0, 1 and 8: who types them read them off paper
 
 
 def generate_recovery() -> bytes:
@@ -43,7 +43,7 @@ def read_recovery_text(text: str, archive_id: bytes) -> bytes:
 
     Raises:
         UsageError: this is no recovery file.
-        WrongSecret: it belongs to another archive, or a letter of it is wrong.
+        WrongSecret: it belongs to another archive, or a letter of it is wrong or missing.
     """
     archive = _ARCHIVE.search(text[:_MAX_TEXT])
     letters = _KEY.search(text[:_MAX_TEXT])
@@ -57,16 +57,25 @@ def read_recovery_text(text: str, archive_id: bytes) -> bytes:
             "this recovery file belongs to another archive",
             hint=f"The right one has the line `archive: {_short(archive_id)}`.",
         )
-    try:
-        data = base64.b32decode(_plain(letters[1]).upper())
-    except binascii.Error:
-        raise UsageError("this is not a recovery file") from None
+    data = _decode(_plain(letters[1])[:_LETTERS].translate(_LOOKALIKES).upper())
     key, check = data[:KEY_SIZE], data[KEY_SIZE:]
     if not same(check, _check(key, archive_id)):
-        raise WrongSecret(
-            "the recovery key has a typing error", hint="Compare it letter by letter with the original, then try again."
-        )
+        raise _typing_error()
     return key
+
+
+def _decode(letters: str) -> bytes:
+    try:
+        return base64.b32decode(letters)
+    except ValueError:  # letters are missing, or are none of base32
+        raise _typing_error() from None
+
+
+def _typing_error() -> WrongSecret:
+    return WrongSecret(
+        "the recovery key has a typing error or is not complete",
+        hint="Compare it letter by letter with the original, then try again.",
+    )
 
 
 def _check(key: bytes, archive_id: bytes) -> bytes:

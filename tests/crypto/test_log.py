@@ -262,3 +262,22 @@ def test_killed_between_appends_every_synced_entry_is_there(tmp_path: Path) -> N
         known += 20
         assert len(read) >= known
         known = len(read)
+
+
+def test_a_disk_that_does_not_sync_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(_: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    with SealedLog(tmp_path / "log", KEY, CONTEXT) as log:
+        with monkeypatch.context() as patch:
+            patch.setattr(log_module.os, "fsync", refuse)
+            with pytest.raises(GroupArchiveError, match="input/output error"):
+                log.append(b"one", sync=True)
+            with pytest.raises(GroupArchiveError, match="input/output error"):
+                log.sync()
+        log.append(b"two", sync=True)
+    monkeypatch.setattr(log_module.os, "fsync", refuse)
+    with pytest.raises(GroupArchiveError, match="input/output error"):
+        SealedLog(tmp_path / "new", KEY, CONTEXT)
+    monkeypatch.undo()
+    assert entries(tmp_path / "log") == [b"one", b"two"]

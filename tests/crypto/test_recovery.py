@@ -55,17 +55,20 @@ def test_every_single_typing_error_in_the_key_is_noticed() -> None:
                 read_recovery_text(wrong, AID)
 
 
-@pytest.mark.parametrize(
-    "text",
-    [
-        "",
-        "archive: 00",
-        TEXT.split("key:")[0],
-        TEXT.replace("archive:", "box:"),
-        TEXT[:-10],
-        TEXT.replace("key: ", "key: 1"),
-    ],
-)
+def test_digits_that_base32_does_not_have_are_read_as_the_letters_they_look_like() -> None:
+    start = TEXT.index("key: ") + 5
+    typed = TEXT[:start] + TEXT[start:].replace("O", "0").replace("I", "1").replace("B", "8")
+    assert typed != TEXT
+    assert read_recovery_text(typed, AID) == KEY
+
+
+@pytest.mark.parametrize("text", [TEXT[:-10], TEXT.replace("key: ", "key: 1"), TEXT.replace("key: ", "key: \u00e9,9")])
+def test_a_key_with_letters_missing_or_too_many_says_so(text: str) -> None:
+    with pytest.raises(WrongSecret, match="typing error"):
+        read_recovery_text(text, AID)
+
+
+@pytest.mark.parametrize("text", ["", "archive: 00", TEXT.split("key:")[0], TEXT.replace("archive:", "box:")])
 def test_what_is_no_recovery_file_says_so(text: str) -> None:
     with pytest.raises(UsageError, match="not a recovery file"):
         read_recovery_text(text, AID)
