@@ -166,10 +166,12 @@ class MatrixApi:
         same = action in {"join", "leave", "ban", "unban"}
         self.http.send("POST", path, Json, json=content, params=_acting(as_user, None), idempotent=same)
 
-    def upload(self, content: Content, mime: str, name: str = "") -> str:
-        """Put a file; its mxc: address. A second upload harms nobody, so it is retried."""
+    def upload(self, content: Content, mime: str, name: str = "", *, size: int = -1) -> str:
+        """Put a file; its mxc: address. A second upload harms nobody, so it is retried. A stream must tell its `size`."""
         params = {"filename": name} if name else None
         headers = {"Content-Type": mime or "application/octet-stream"}
+        if size >= 0:
+            headers["Content-Length"] = str(size)
         answer = self.http.request(
             "POST", "/_matrix/media/v3/upload", params=params, content=content, headers=headers, idempotent=True
         )
