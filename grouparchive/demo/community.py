@@ -281,8 +281,9 @@ class Community:
                 "m.relates_to": {"rel_type": "m.replace", "event_id": post},
             }  # fmt: skip
             acts.append(partial(self._send, room, author, "m.room.message", new, when + 40_000))
-        if index % 97 == 30:
+        if index % 60 == 20:
             room.posts.remove(post)
+            room.plain = [other for other in room.plain if other != post]
             acts.append(partial(self._send, room, author, "m.room.redaction", {"redacts": post}, when + 50_000))
         return acts
 

@@ -160,6 +160,19 @@ class Homeserver:
         found: dict[str, Any] = answer.json()
         return found
 
+    def download(self, path: str, token: str) -> bytes:
+        """The bytes behind a media path.
+
+        Raises:
+            GroupArchiveError: the server did not answer with 200.
+        """
+        if self._http is None:
+            self._http = httpx.Client(timeout=60.0, trust_env=False)
+        answer = self._http.get(self.url + path, headers={"Authorization": f"Bearer {token}"})
+        if answer.status_code != httpx.codes.OK:
+            raise GroupArchiveError(f"the homeserver answered {answer.status_code} to a download")
+        return answer.content
+
     def delete_room(self, room: str) -> None:
         """Purge a room through the server's admin interface, as an attacker who owns the server's admin account would.
 

@@ -4,11 +4,11 @@ import random
 import struct
 import zlib
 
-SPACE_NAME = "Lantern Lane"
+SPACE_NAME = "Thistledown Lane"
 SPACE_TOPIC = "Neighbours of the lane, for each other"
 ROOMS = (
     # localname, name, topic, share of the posts, only for moderators
-    ("commons", "Lantern Commons", "Everything about the lane. Be kind, ask before you share.", 0.60, False),
+    ("commons", "Thistledown Commons", "Everything about the lane. Be kind, ask before you share.", 0.60, False),
     ("seeds", "Seed Drawer", "Swap seeds, cuttings and advice", 0.28, False),
     ("keepers", "Lamp Keepers", "For moderators: who needs help, who needs a rest", 0.12, True),
 )
