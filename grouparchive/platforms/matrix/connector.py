@@ -117,10 +117,11 @@ class MatrixConnector:
         """The groups that this account administers. See `Connector.groups`."""
         joined = self._look()
         direct = self._direct
-        mine = [room for room, state in joined.items() if state.levels.administers(self._me) and room not in direct]
+        by_age = sorted(joined.values(), key=lambda state: state.age)
+        mine = [state.room for state in by_age if state.levels.administers(self._me) and state.room not in direct]
         spaces = [room for room in mine if joined[room].is_space]
         inner = {child for space in spaces for child in joined[space].children()}
-        # Spaces that only contain each other have no top; the first one then stands for all.
+        # Spaces that contain each other have no top; the oldest then stands for all.
         tops = [space for space in spaces if space not in inner]
         self._owner = {}
         groups = []

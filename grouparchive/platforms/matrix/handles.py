@@ -6,6 +6,7 @@ alone unless somebody known bears it.
 
 import html as html_entities
 import re
+from collections.abc import Iterator
 from urllib.parse import unquote
 
 from grouparchive.model.ports import Identify
@@ -116,9 +117,15 @@ class Handles:
         handle = self._spelled(_handle(found))
         before = found.string[found.start() - 1 : found.start()]
         glued = found[0][0] == "@" and (before.isalnum() or before in {".", "_", "+", "-"}) and before != ""
+        rest = ""
+        if (
+            handle not in self._known
+        ):  # "@ada:example.org.png": somebody known, and a bit of text that looks like more server
+            rest = next((handle[len(short) :] for short in _shorter(handle) if short in self._known), "")
+            handle = handle[: len(handle) - len(rest)]
         if len(handle) > MAX_HANDLE or (glued and handle not in self._known):
             return found[0]
-        return self._token(handle)
+        return self._token(handle) + rest
 
 
 def check_handle(handle: str) -> None:
@@ -148,6 +155,17 @@ def _strip_quote(html: str) -> str:
         return html
     end = _REPLY_END.search(html)
     return html[end.end() :] if end else html
+
+
+def _shorter(handle: str) -> Iterator[str]:
+    """The handle without the last one, two ... parts of its server's name."""
+    least = handle.index(":")
+    cut = len(handle)
+    for _ in range(8):
+        cut = handle.rfind(".", least, cut)
+        if cut < 0:
+            return
+        yield handle[:cut]
 
 
 def _handle(found: re.Match[str]) -> str:

@@ -97,6 +97,12 @@ class RoomState:
         return self._content("m.room.create").get("type") == "m.space"
 
     @property
+    def age(self) -> tuple[int, str]:
+        """What sorts rooms, the oldest first."""
+        create = self._single.get("m.room.create")
+        return (create.origin_server_ts if create else 0, self.room)
+
+    @property
     def predecessor(self) -> str:
         """The room that was upgraded to this one."""
         return _room(obj(self._content("m.room.create").get("predecessor")).get("room_id"))
