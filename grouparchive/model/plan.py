@@ -146,11 +146,14 @@ class React(_Action, frozen=True, kw_only=True, tag="react"):
 
 class Replay(_Action, frozen=True, kw_only=True, tag="replay"):
     """All posts of one channel, in order. The plan holds only how many and the digest of exactly which; the applier expands
-    it to Upload, Post, EditPost and React actions as it streams them out of the archive.
+    it to Upload, Post, EditPost and React actions as it streams them out of the archive. `posts` counts archived messages;
+    `gathered` says that runs of text posts go as one post each.
     """
 
     channel: Ref
     posts: int
+    gathered: bool = False
+    pinned: tuple[Ref, ...] = ()  # these stay posts of their own
     edits: int = 0
     reactions: int = 0
     files: int = 0
@@ -291,6 +294,8 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     platform: Name
     policy: Policy
     observed: str  # Observed.digest() at planning time
+    traits: frozenset[Trait] = frozenset()  # of the target at planning time: what replays expand to depends on them
+    verbs: frozenset[Name] = frozenset()  # the tags of what the target performs, likewise
     labels: dict[MemberId, Name] = {}  # member -> stand-in label
     actions: tuple[Action, ...] = ()
     reveal: tuple[Action, ...] = ()  # done only with --reveal
