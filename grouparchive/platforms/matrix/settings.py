@@ -1,7 +1,7 @@
 """Which archived settings a rebuilt room gets, and which stay as we built it, with the code that says why. Pure: no network.
 
-A rebuilt room is closed until people decide otherwise: nothing here opens it to strangers, gives it its old address, or lets
-the server delete what was just brought back.
+Nothing here gives a room its old address, or lets the server delete what was just brought back. Whether and when a room is
+opened to strangers again is the planner's to say.
 """
 
 from fnmatch import fnmatchcase
@@ -34,17 +34,14 @@ def parse(value: str) -> Json | None:
     return found if isinstance(found, dict) else None
 
 
-def closed(kind: str, wanted: Json) -> str:
-    """The code why a setting about who may come in or read is not followed; "" when it may be."""
-    if kind == "m.room.join_rules":
-        # The room was built as its plan said: invite-only, or open to those in the Space.
-        return "kept-invite-only" if wanted.get("join_rule") not in {"invite", "private", "restricted"} else "as-built"
-    if kind == "m.room.history_visibility":
-        if wanted.get("history_visibility") not in {"shared", "invited", "joined"}:
-            return "kept-closed"
-    elif kind == "m.room.guest_access" and wanted.get("guest_access") != "forbidden":
-        return "kept-closed"
-    return ""
+def joining(wanted: Json) -> Json | None:
+    """The archived join rule as a rebuilt room may have it; {} where the room was built with it; None where it names rooms
+    that are gone.
+    """
+    rule = wanted.get("join_rule")
+    if rule in {"invite", "private", "restricted"}:
+        return {}
+    return {"join_rule": rule} if rule in {"public", "knock"} else None
 
 
 def levels(current: Json, wanted: Json, *, creators: bool) -> Json:

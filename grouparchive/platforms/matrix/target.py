@@ -302,31 +302,35 @@ class MatrixTarget:
         return all(self._state(action.channel, kind) == content for kind, content in _revealed(action))
 
     def _configure(self, action: plan.Configure) -> Outcome:
-        wanted = settings.parse(action.value)
-        if wanted is None:
-            return _skipped("setting-unreadable")
-        kind = action.setting
-        reason = settings.KEPT.get(kind) or settings.closed(kind, wanted)
-        if reason:
-            return Outcome(status="already") if reason == "as-built" else _skipped(reason)
+        kind, wanted = action.setting, settings.parse(action.value)
+        content: Json | None = wanted
+        note = settings.KEPT.get(kind, "setting-unreadable" if wanted is None else "")
+        if wanted is None or note:
+            return _skipped(note)
         match kind:
-            case "m.room.history_visibility" | "m.room.guest_access":
-                self._api.put_state(action.channel, kind, "", wanted)
+            case "m.space.child":
+                return self._suggest(action.channel, wanted)
             case "m.room.power_levels":
                 with self._only(action.channel):
                     current = self._state(action.channel, kind)
-                    creators = self._creators(action.channel)
-                    new = settings.levels(current, wanted, creators=creators)
-                    self._api.put_state(action.channel, kind, "", new)
+                    content = settings.levels(current, wanted, creators=self._creators(action.channel))
+                    self._api.put_state(action.channel, kind, "", content)
+                return Outcome(status="done")
+            case "m.room.history_visibility" | "m.room.guest_access":
+                pass
+            case "m.room.join_rules":
+                content = settings.joining(wanted)
+                note = "kept-invite-only"
             case "m.room.server_acl":
-                if settings.shuts_out(wanted, self._server):
-                    return _skipped("acl-shuts-us-out")
-                self._api.put_state(action.channel, kind, "", wanted)
-            case "m.space.child":
-                return self._suggest(action.channel, wanted)
+                content = None if settings.shuts_out(wanted, self._server) else wanted
+                note = "acl-shuts-us-out"
             case _:
-                return _skipped("setting-unknown")
-        return Outcome(status="done")
+                content, note = None, "setting-unknown"
+        if content is None:
+            return _skipped(note)
+        if content:
+            self._api.put_state(action.channel, kind, "", content)
+        return Outcome(status="done" if content else "already")
 
     def _suggest(self, room: str, wanted: Json) -> Outcome:
         """What a Space says about a room below it is kept in the Space."""
