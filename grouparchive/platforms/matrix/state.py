@@ -42,7 +42,7 @@ MAX_CHILDREN = 2000
 MAX_TOPIC = 65_536
 _CREATORS_RULE = 12  # from this room version on, creators stand above all levels
 _OWNER = 100
-_STATES: dict[object, str] = {"join": "join", "invite": "invite", "knock": "knock"}
+_STATES: dict[str, str] = {"join": "join", "invite": "invite", "knock": "knock"}
 _ROLE_NAMES = {_OWNER: "Admin", 50: "Moderator"}
 _LEVELS = ("ban", "events_default", "invite", "kick", "redact", "state_default", "users_default")
 # Told by other records than a Setting, or of no use outside the room that has them.
@@ -182,7 +182,7 @@ class RoomState:
         bans: list[AnyRecord] = []
         media: dict[str, MediaRequest] = {}
         for event in self._members:
-            now = event.content.get("membership")
+            now = text(event.content.get("membership"))
             if now == "leave":
                 continue
             try:
