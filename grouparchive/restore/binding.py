@@ -80,22 +80,22 @@ class Binder:
 
     def _others(self, action: Action) -> dict[str, Any]:
         """What else changes in an action besides its channel."""
+        found: dict[str, Any] = {}
         match action:
             case Post():
-                return self._post(action)
+                found = self._post(action)
             case EditPost() | React():
-                return {"target": self._needed(self._message(action.channel, action.target))}
+                found["target"] = self._needed(self._message(action.channel, action.target))
             case SetPins():
                 messages = tuple(filter(None, (self._message(action.channel, one) for one in action.messages)))
-                return {"messages": self._needed(messages)}
+                found["messages"] = self._needed(messages)
             case Configure():
-                return {"value": self._setting(action.value)}
+                found["value"] = self._setting(action.value)
             case Reveal():
-                return {"avatar": self._outcome_ref(action.avatar) if action.avatar else ""}
+                found["avatar"] = self._outcome_ref(action.avatar) if action.avatar else ""
             case BanMember() | Grant():
-                return {"native": self._needed(self._natives(action.member), UNKNOWN_PERSON)}
-            case _:
-                return {}
+                found["native"] = self._needed(self._natives(action.member), UNKNOWN_PERSON)
+        return found
 
     def _needed(self, found: _T, code: str = MISSING_POST) -> _T:
         if not found:

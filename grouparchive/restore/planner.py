@@ -41,7 +41,7 @@ from grouparchive.restore.expand import GATHER_ABOVE, Expansion, Rules
 from grouparchive.restore.keys import action_key
 from grouparchive.restore.labels import make_labels
 from grouparchive.restore.losses import Losses
-from grouparchive.restore.settings import is_private, opened, when
+from grouparchive.restore.settings import is_private, lost, opened, when
 
 NEUTRAL_GROUP = "Group"
 NEUTRAL_CHANNEL = "Room"
@@ -105,6 +105,9 @@ class _Planner:
         actions += self.leaving(expansions)
         reveal = [*self.names(), *self.configured("reveal"), *self.grants()]
         self.note_target(expansions)
+        for channel in self.channels:
+            for code in filter(None, map(lost, self.settings[channel.ref].values())):
+                self.losses.add(code)
         self.work.update(str(action.__struct_config__.tag) for action in actions if not isinstance(action, Replay))
         return Plan(
             archive_id=self.desired.archive_id,

@@ -16,7 +16,10 @@ _TOLD_OTHERWISE = frozenset(
         "m.room.tombstone",  # points from a room that is gone to its successor
     }
 )
-_NAMING = frozenset({"m.room.canonical_alias"})
+_LOST = {
+    "m.room.canonical_alias": "address-not-restored",  # it tells the real name, and whoever took it may hold it now
+    "m.room.retention": "retention-left-out",  # the server would delete the replayed posts: they are old
+}
 _JOINING = "m.room.join_rules"
 _READING = "m.room.history_visibility"
 _INVITED_ONLY = frozenset({"", "invite", "private", "knock"})
@@ -24,15 +27,18 @@ _INVITED_ONLY = frozenset({"", "invite", "private", "knock"})
 
 def when(setting: Setting) -> Literal["never", "build", "reveal"]:
     """Never, while the group is built, or not before it bears its name again."""
-    if setting.name in _TOLD_OTHERWISE:
+    if setting.name in _TOLD_OTHERWISE or setting.name in _LOST:
         return "never"
-    if setting.name in _NAMING:
-        return "reveal"
     if setting.name == _JOINING and _field(setting, "join_rule") == "public":
         return "reveal"
     if setting.name == _READING and _field(setting, "history_visibility") == "world_readable":
         return "reveal"
     return "build"
+
+
+def lost(setting: Setting) -> str:
+    """The gap code of a setting that never comes back, "" for others."""
+    return _LOST.get(setting.name, "")
 
 
 def opened(setting: Setting, *, private: bool) -> bool:
