@@ -447,9 +447,16 @@ class MatrixTarget:
 
     def _upload(self, action: plan.Upload) -> str:
         mime = action.mime if _MIME.fullmatch(action.mime) else "application/octet-stream"
-        if action.size <= SMALL_FILE:
-            return self._api.upload(b"".join(self._open_blob(action.blob)), mime)
-        size = sum(len(piece) for piece in self._open_blob(action.blob))
+        taken: list[bytes] = []
+        size = 0
+        for piece in self._open_blob(action.blob):
+            size += len(piece)
+            if size <= SMALL_FILE:
+                taken.append(piece)
+            else:
+                taken.clear()
+        if size <= SMALL_FILE:
+            return self._api.upload(b"".join(taken), mime)
         return self._api.upload(lambda: self._open_blob(action.blob), mime, size=size)
 
     # --- small things ---
