@@ -66,17 +66,17 @@ def display_name(handle: str) -> str:
 
 def picture(dice: random.Random, side: int = 48) -> bytes:
     """A small square PNG, a coloured pattern that no other call draws."""
-    red, green, blue = (dice.randrange(40, 216) for _ in range(3))
+    red, green, blue = (dice.randrange(40, 210) for _ in range(3))
     step = dice.randrange(3, 9)
     rows = bytearray()
     for y in range(side):
         rows.append(0)  # no filter
         for x in range(side):
             shade = 30 if (x // step + y // step) % 2 else 0
-            rows += bytes((red + shade, (green + 2 * y) % 256, (blue + 2 * x) % 256))
+            speck = dice.randrange(8)
+            rows += bytes((red + shade + speck, (green + 2 * y) % 256, (blue + 2 * x) % 256))
     head = struct.pack(">2I5B", side, side, 8, 2, 0, 0, 0)
-    note = b"Comment\0drawn for " + dice.randbytes(8).hex().encode()
-    chunks = (b"IHDR", head), (b"tEXt", note), (b"IDAT", zlib.compress(bytes(rows), 6)), (b"IEND", b"")
+    chunks = (b"IHDR", head), (b"IDAT", zlib.compress(bytes(rows), 6)), (b"IEND", b"")
     return b"\x89PNG\r\n\x1a\n" + b"".join(_chunk(name, data) for name, data in chunks)
 
 

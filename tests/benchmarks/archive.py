@@ -1,0 +1,42 @@
+"""The archive with a million synthetic messages, against plain tables."""
+
+import tempfile
+from pathlib import Path
+
+from tests.benchmarks.show import Line, apart, show
+
+WORKER = "tests.benchmarks.worker"
+
+
+def run(*, quick: bool) -> list[Line]:
+    """Measure and print."""
+    count = 100_000 if quick else 1_000_000
+    with tempfile.TemporaryDirectory(prefix="grouparchive-bench-") as name:
+        folder, again = Path(name) / "a", Path(name) / "b"
+        folder.mkdir()
+        again.mkdir()
+        made = apart(WORKER, "make", str(folder), str(count))
+        utils = apart(WORKER, "sqlite-utils", str(folder), str(count))
+        plain = apart(WORKER, "sqlite3", str(folder), str(count))
+        ours = apart(WORKER, "append", str(folder), str(count))
+        once = apart(WORKER, "append-once", str(again), str(count))
+        reading = apart(WORKER, "read", str(folder), str(count))
+        found = apart(WORKER, "search", str(folder), str(count))
+    lines = [
+        Line("making the messages, in every write below", made["seconds"]),
+        Line("sqlite-utils insert_all", utils["seconds"], note=f"{utils['bytes'] / 1e6:.0f} MB"),
+        Line("sqlite3 executemany", plain["seconds"], note=f"{plain['bytes'] / 1e6:.0f} MB"),
+        Line("archive: append", ours["seconds"], note=f"{ours['bytes'] / 1e6:.0f} MB"),
+        Line("archive: append what is not known yet", once["seconds"]),
+        Line("archive: read everything", reading["seconds"]),
+        Line("archive: quick search", found["seconds"], goal=3.0, at_most=True),
+        Line("append, times the rate of sqlite-utils", utils["seconds"] / ours["seconds"], "x", 5.0),
+        Line("append, times the rate of sqlite3", plain["seconds"] / ours["seconds"], "x"),
+        Line("read, times the rate of sqlite-utils' insert", utils["seconds"] / reading["seconds"], "x", 8.0),
+        Line("size, of sqlite-utils'", ours["bytes"] / utils["bytes"], "x", 0.45, at_most=True),
+        Line("peak memory, append", max(ours["peak_mb"], once["peak_mb"]), "MB", 200.0, at_most=True),
+        Line("peak memory, read", reading["peak_mb"], "MB", 200.0, at_most=True),
+        Line("peak memory, search", found["peak_mb"], "MB", 200.0, at_most=True),
+    ]
+    show(f"Archive: {count:,} messages", lines)
+    return lines

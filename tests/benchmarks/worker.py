@@ -1,0 +1,131 @@
+"""One measurement in one process, so that its peak memory is its own: `python -m tests.benchmarks.worker TASK FOLDER COUNT`.
+
+Prints one line of JSON. Times include making the messages, which is the same for everybody; `make` measures that alone.
+"""
+
+import json
+import resource
+import sqlite3
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from grouparchive.archive.create import create_archive
+from grouparchive.archive.home import WriterHome
+from grouparchive.archive.reader import Archive, Reader
+from grouparchive.archive.search import search
+from grouparchive.archive.writer import Writer
+from grouparchive.crypto.recovery import generate_recovery
+from grouparchive.crypto.slots import RecoveryKey, new_recovery_slots
+from tests.benchmarks import data
+
+CREATE = "CREATE TABLE message (channel TEXT, ref TEXT, time INTEGER, author TEXT, text TEXT, reply_to TEXT)"  # as insert_all would make it
+
+
+def make(_: Path, count: int) -> dict[str, float]:
+    """Only making the messages."""
+    total = sum(len(message.text) for message in data.messages(count))
+    return {"characters": total}
+
+
+def sqlite_utils_insert(folder: Path, count: int) -> dict[str, float]:
+    """What most people would write."""
+    import sqlite_utils  # noqa: PLC0415 - only this task pays for it
+
+    path = folder / "utils.db"
+    names = data.ROW
+    table = sqlite_utils.Database(path)["message"]
+    table.insert_all(dict(zip(names, row, strict=True)) for row in data.rows(count))  # type: ignore[union-attr]
+    return {"bytes": path.stat().st_size}
+
+
+def sqlite3_insert(folder: Path, count: int) -> dict[str, float]:
+    """The floor for plain tables."""
+    path = folder / "plain.db"
+    with sqlite3.connect(path) as database:
+        database.execute(CREATE)
+        database.executemany("INSERT INTO message VALUES (?, ?, ?, ?, ?, ?)", data.rows(count))
+    database.close()
+    return {"bytes": path.stat().st_size}
+
+
+def prepare(folder: Path) -> tuple[Path, WriterHome, bytes]:
+    """A new archive whose recovery key stands beside it. Recovery slots need no Argon2, whose memory is not counted."""
+    key = generate_recovery()
+    (folder / "key").write_bytes(key)
+    home = WriterHome.create(folder / "writer")
+    path = folder / "bench.archive"
+    genesis = create_archive(
+        path, home, lambda archive_id, roots: new_recovery_slots(RecoveryKey(key), archive_id, 0, roots)
+    )
+    return path, home, genesis.archive_id
+
+
+def append(folder: Path, count: int, *, known: bool = False) -> dict[str, float]:
+    """Append sealed, with commits as a long run makes them."""
+    path, home, pin = prepare(folder)
+    start = time.perf_counter()
+    with Writer.open(path, home, pinned=pin) as writer:
+        for number, message in enumerate(data.messages(count), 1):
+            if not known or writer.fresh(message):
+                writer.add(message)
+            if number % 200_000 == 0:
+                writer.commit({}, {}, [])
+        writer.commit({}, {}, [])
+    return {"seconds": time.perf_counter() - start, "bytes": path.stat().st_size}
+
+
+def append_once(folder: Path, count: int) -> dict[str, float]:
+    """The same, asking for each message whether it is known already."""
+    return append(folder, count, known=True)
+
+
+def unlock(folder: Path) -> Reader:
+    """Open what `append` made."""
+    return Archive.open(folder / "bench.archive").unlock(RecoveryKey((folder / "key").read_bytes()))
+
+
+def read(folder: Path, count: int) -> dict[str, float]:
+    """Decode every record."""
+    reader = unlock(folder)
+    start = time.perf_counter()
+    found = sum(1 for _ in reader.records("content"))
+    if found < count:
+        raise SystemExit(f"{found} records instead of {count}")
+    return {"seconds": time.perf_counter() - start}
+
+
+def quick_search(folder: Path, _: int) -> dict[str, float]:
+    """Two words that are nowhere together, so that everything is looked at."""
+    words = [text for text in data.texts()[:2] if " " in text]
+    reader = unlock(folder)
+    start = time.perf_counter()
+    hits = sum(1 for _ in search(reader, [words[0].split()[0], "nowhereword"]))
+    return {"seconds": time.perf_counter() - start, "hits": hits}
+
+
+TASKS: dict[str, Callable[[Path, int], dict[str, float]]] = {
+    "make": make,
+    "sqlite-utils": sqlite_utils_insert,
+    "sqlite3": sqlite3_insert,
+    "append": append,
+    "append-once": append_once,
+    "read": read,
+    "search": quick_search,
+}
+
+
+def main() -> None:
+    """Run one task and print what it measured."""
+    task, folder, count = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3])
+    start = time.perf_counter()
+    result = TASKS[task](folder, count)
+    result.setdefault("seconds", time.perf_counter() - start)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    result["peak_mb"] = peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+    print(json.dumps(result))
+
+
+if __name__ == "__main__":
+    main()
