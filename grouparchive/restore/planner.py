@@ -385,25 +385,27 @@ def _tree(desired: Desired) -> list[Channel]:
     group = desired.group
     by_ref = {channel.ref: channel for channel in desired.channels}
     top = by_ref.pop(group.ref, None) or Channel(ref=group.ref, group=group.ref, type="space", name=group.name)
+    parents = {ref: one.parent if one.parent in by_ref else group.ref for ref, one in by_ref.items()}
+    for ref in sorted(parents):
+        if not _ends(ref, parents):
+            parents[ref] = group.ref
     below: dict[Ref, list[Channel]] = defaultdict(list)
-    for channel in by_ref.values():
-        parent = channel.parent if _reaches(channel, by_ref, group.ref) else group.ref
-        below[parent].append(msgspec.structs.replace(channel, parent=parent))
+    for ref, parent in parents.items():
+        below[parent].append(msgspec.structs.replace(by_ref[ref], parent=parent))
     found = [msgspec.structs.replace(top, parent="")]
     for channel in found:  # grows while it is walked
         found += sorted(below[channel.ref], key=lambda one: (one.order, one.created, one.ref))
     return found
 
 
-def _reaches(channel: Channel, by_ref: dict[Ref, Channel], top: Ref) -> bool:
-    """Does going up from parent to parent end at the top?"""
-    seen = {channel.ref}
-    parent = channel.parent
-    while parent != top:
-        if parent in seen or parent not in by_ref:
+def _ends(ref: Ref, parents: dict[Ref, Ref]) -> bool:
+    """Does going up from parent to parent come to an end?"""
+    seen: set[Ref] = set()
+    while ref in parents:
+        if ref in seen:
             return False
-        seen.add(parent)
-        parent = by_ref[parent].parent
+        seen.add(ref)
+        ref = parents[ref]
     return True
 
 
