@@ -1,0 +1,170 @@
+"""The tables' rows as values: genesis, slots, writers, commits. Reads, bounds, checks signatures; opens nothing."""
+
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from grouparchive.archive.schema import storage
+from grouparchive.crypto.signing import Genesis, Manifest, ManifestEntry, verify_commit, verify_writer
+from grouparchive.crypto.slots import MAX_ROWS, SlotRow
+from grouparchive.errors import Damaged
+
+MAX_WRITERS = 256
+
+
+@dataclass(frozen=True, slots=True)
+class CommitInfo:
+    """One commit: who wrote it (hex), its number, the writer's clock in milliseconds, what it holds."""
+
+    writer: str
+    seq: int
+    time: int
+    objects: tuple[ManifestEntry, ...] = field(repr=False)
+    head: bytes
+
+    def __str__(self) -> str:
+        """How messages speak of it."""
+        return f"commit {self.seq}"
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """A machine that appends."""
+
+    writer_id: bytes
+    pk0: bytes
+    certificate: bytes
+
+
+def read_genesis(db: sqlite3.Connection) -> Genesis:
+    """The archive's birth.
+
+    Raises:
+        Damaged: it is gone or malformed.
+    """
+    with storage():
+        rows = db.execute("SELECT data FROM genesis LIMIT 2").fetchall()
+    if len(rows) != 1:
+        raise Damaged("the archive's first page, its genesis, is malformed")
+    return Genesis.decode(blob(rows[0][0]))
+
+
+def read_slots(db: sqlite3.Connection) -> list[SlotRow]:
+    """The ways in, not checked.
+
+    Raises:
+        Damaged: there are too many, or their values are of the wrong type.
+    """
+    with storage():
+        rows = db.execute(
+            "SELECT slot_id, vault, epoch, type, params, commitment, nonce, wrapped, checksum FROM slots "
+            "ORDER BY slot_id, vault, epoch LIMIT ?",
+            (MAX_ROWS + 1,),
+        ).fetchall()
+    if len(rows) > MAX_ROWS:
+        raise Damaged("the archive claims more key slots than one can have")
+    return [
+        SlotRow(blob(r[0]), text(r[1]), number(r[2]), text(r[3]), *(blob(value) for value in r[4:]))
+        for r in rows
+    ]  # fmt: skip
+
+
+def read_writers(db: sqlite3.Connection) -> list[Writer]:
+    """The machines, not checked.
+
+    Raises:
+        Damaged: there are too many, or their values are of the wrong type.
+    """
+    with storage():
+        rows = db.execute("SELECT writer_id, pk0, certificate FROM writers LIMIT ?", (MAX_WRITERS + 1,)).fetchall()
+    if len(rows) > MAX_WRITERS:
+        raise Damaged("the archive claims more writers than one can have")
+    return [Writer(*map(blob, row)) for row in rows]
+
+
+def newest(db: sqlite3.Connection, writer_id: bytes) -> Manifest | None:
+    """A writer's last commit, not verified, None before its first."""
+    with storage():
+        row = db.execute(
+            "SELECT manifest FROM commits WHERE writer_id = ? ORDER BY seq DESC LIMIT 1", (writer_id,)
+        ).fetchone()
+    return Manifest.decode(blob(row[0])) if row else None
+
+
+def read_chain(db: sqlite3.Connection, genesis: Genesis, writer: Writer) -> Iterator[CommitInfo | str]:
+    """A writer's commits in order; a damaged one as a sentence about it.
+
+    What follows a damaged commit is still given: it is genuine by its own encryption, but no longer proved to follow. A key
+    that a commit announced counts only when its signature did.
+    """
+    archive_id = genesis.archive_id
+    key: bytes | None = writer.pk0
+    prev: bytes | None = archive_id
+    if not verify_writer(genesis.owner_pk, archive_id, writer.writer_id, writer.pk0, writer.certificate):
+        yield f"writer {writer.writer_id.hex()[:8]}: not certified by the owner"
+        key = None
+    expected = 0
+    with storage():
+        rows = db.execute(
+            "SELECT seq, manifest, signature FROM commits WHERE writer_id = ? ORDER BY seq", (writer.writer_id,)
+        )
+    while True:
+        with storage():
+            row = rows.fetchone()
+        if row is None:
+            return
+        seq = number(row[0])
+        if seq != expected:
+            yield f"commit {expected}: missing"
+            key = prev = None
+        expected = seq + 1
+        try:
+            manifest = Manifest.decode(blob(row[1]))
+            signature = blob(row[2])
+        except Damaged as error:
+            yield f"commit {seq}: {error.message}"
+            key = prev = None
+            continue
+        named = (manifest.archive_id, manifest.writer_id, manifest.seq)
+        sound = named == (archive_id, writer.writer_id, seq) and manifest.time < 1 << 63
+        if not sound or (key is not None and not verify_commit(key, blob(row[1]), signature)):
+            yield f"commit {seq}: its signature does not fit"
+            key = prev = None
+            continue
+        if prev is not None and manifest.prev != prev:
+            yield f"commit {seq}: does not follow the commit before it"
+        key, prev = manifest.next_pk, manifest.head()
+        yield CommitInfo(writer.writer_id.hex(), seq, manifest.time, manifest.entries, prev)
+
+
+def blob(value: object) -> bytes:
+    """A stored value that must be bytes.
+
+    Raises:
+        Damaged: it is something else.
+    """
+    if not isinstance(value, bytes):
+        raise Damaged("a stored value of the archive is of the wrong type")
+    return value
+
+
+def text(value: object) -> str:
+    """A stored value that must be text.
+
+    Raises:
+        Damaged: it is something else.
+    """
+    if not isinstance(value, str):
+        raise Damaged("a stored value of the archive is of the wrong type")
+    return value
+
+
+def number(value: object) -> int:
+    """A stored value that must be a whole number from 0.
+
+    Raises:
+        Damaged: it is something else.
+    """
+    if not isinstance(value, int) or value < 0:
+        raise Damaged("a stored value of the archive is of the wrong type")
+    return value

@@ -1,0 +1,169 @@
+"""The tables of an archive, opening such a file, and the one place where SQLite's and the disk's errors become ours."""
+
+import errno
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+
+from sqlite_utils import Database
+
+from grouparchive.errors import ArchiveBusy, Damaged, GroupArchiveError, NoArchive
+
+APPLICATION_ID: Final = 0x67613031  # "ga01"
+USER_VERSION: Final = 1
+PAGE_SIZE: Final = 16384
+BUSY_SECONDS: Final = 10.0
+MAX_VALUE: Final = 160 * 1024 * 1024
+"""Bytes of one stored value at most; SQLite refuses more. The largest we write is the manifest of a huge commit."""
+
+_MAGIC: Final = b"SQLite format 3\0"
+_TABLES: Final[dict[str, tuple[dict[str, type], tuple[str, ...]]]] = {
+    "genesis": ({"id": int, "data": bytes}, ("id",)),
+    "slots": (
+        {
+            "slot_id": bytes,
+            "vault": str,
+            "epoch": int,
+            "type": str,
+            "params": bytes,
+            "commitment": bytes,
+            "nonce": bytes,
+            "wrapped": bytes,
+            "checksum": bytes,
+        },
+        ("slot_id", "vault", "epoch"),
+    ),
+    "writers": ({"writer_id": bytes, "pk0": bytes, "certificate": bytes}, ("writer_id",)),
+    "commits": ({"writer_id": bytes, "seq": int, "manifest": bytes, "signature": bytes}, ("writer_id", "seq")),
+    "keys": ({"oid": bytes, "epoch": int, "sealed": bytes}, ("oid", "epoch")),
+    "rows": ({"oid": bytes, "number": int, "data": bytes}, ("oid", "number")),
+}
+
+_NOT_OURS = "this file is not a grouparchive archive"
+_FULL = ("the disk is full; nothing that was saved before is lost", "Free some space, then run this again.")
+_READ_ONLY = (
+    "the place cannot be written to; nothing was changed",
+    "Check that you may write to the folder and the file, then run this again.",
+)
+_DISK = ("the disk reports an error; nothing that was saved before is lost", "Check the disk and copy the file away.")
+
+
+def create_tables(connection: sqlite3.Connection) -> None:
+    """Lay out a new archive."""
+    connection.execute(f"PRAGMA page_size = {PAGE_SIZE}")
+    connection.execute("PRAGMA journal_mode = DELETE")
+    connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+    connection.execute(f"PRAGMA user_version = {USER_VERSION}")
+    database = Database(connection)
+    for name, (columns, key) in _TABLES.items():
+        database.table(name).create(columns, pk=key if len(key) > 1 else key[0], not_null=set(columns))
+
+
+def open_database(path: Path, *, readonly: bool) -> sqlite3.Connection:
+    """Open an archive's file.
+
+    A reader opens it for writing too where it may, because only so can SQLite roll back what a killed run left half done;
+    it cannot change anything itself.
+
+    Raises:
+        NoArchive: there is none, it is something else, or of a newer version.
+        Damaged: SQLite cannot make sense of it.
+        ArchiveBusy, GroupArchiveError: as `storage`.
+    """
+    _look(path)
+    with storage():
+        connection = sqlite3.connect(
+            f"{path.absolute().as_uri()}?mode=rw",
+            uri=True,
+            timeout=BUSY_SECONDS,
+            isolation_level=None,
+            check_same_thread=False,
+        )
+        try:
+            connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_VALUE)
+            connection.execute("PRAGMA trusted_schema = OFF")
+            connection.execute("PRAGMA cell_size_check = ON")
+            connection.execute("PRAGMA synchronous = EXTRA")
+            if readonly:
+                connection.execute("PRAGMA query_only = ON")
+            _check_tables(connection)
+        except BaseException:
+            connection.close()
+            raise
+    return connection
+
+
+def _look(path: Path) -> None:
+    """The first bytes, before SQLite sees them."""
+    try:
+        with path.open("rb") as file:
+            head = file.read(100)
+    except FileNotFoundError:
+        raise NoArchive("there is no archive at this place") from None
+    except IsADirectoryError:
+        raise NoArchive("this is a folder, not an archive") from None
+    except OSError as error:
+        raise NoArchive("the archive cannot be opened", hint="Check that you may read the file.") from error
+    ours = int.from_bytes(head[68:72], "big") == APPLICATION_ID
+    if len(head) < 100 or not (ours or head.startswith(_MAGIC)):
+        raise NoArchive(_NOT_OURS)
+    if not head.startswith(_MAGIC):
+        raise Damaged("the archive's first bytes are damaged")
+    if not ours:
+        raise NoArchive(_NOT_OURS)
+    if int.from_bytes(head[60:64], "big") > USER_VERSION:
+        raise NoArchive(
+            "the archive was made by a newer version of grouparchive",
+            hint="Install the newest grouparchive, then run this again.",
+        )
+
+
+def _check_tables(connection: sqlite3.Connection) -> None:
+    """Nothing but our tables: a doctored file could bring views and triggers along."""
+    found = {
+        (str(kind), str(name))
+        for kind, name in connection.execute("SELECT type, name FROM sqlite_master LIMIT 1000")
+        if not str(name).startswith("sqlite_")
+    }
+    if found != {("table", name) for name in _TABLES}:
+        raise Damaged("the archive has not the tables it should have")
+    for name, (columns, _) in _TABLES.items():
+        if [row[1] for row in connection.execute(f"PRAGMA table_info({name})")] != list(columns):
+            raise Damaged("the archive has not the tables it should have")
+
+
+@contextmanager
+def storage() -> Iterator[None]:
+    """Turn what SQLite and the disk complain about into plain errors.
+
+    Raises:
+        ArchiveBusy: somebody else holds the file.
+        Damaged: the file is malformed.
+        GroupArchiveError: disk full, not writable, or failing.
+    """
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise _from_sqlite(error) from error
+    except OSError as error:
+        found = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL, errno.EIO: _DISK}.get(
+            error.errno or 0, _READ_ONLY
+        )
+        raise GroupArchiveError(found[0], hint=found[1]) from error
+
+
+def _from_sqlite(error: sqlite3.Error) -> GroupArchiveError:
+    code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_ERROR) & 0xFF
+    if code in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}:
+        return ArchiveBusy("another run holds the archive")
+    if code in {sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_TOOBIG, sqlite3.SQLITE_MISMATCH}:
+        return Damaged("the archive's file is damaged")
+    if code == sqlite3.SQLITE_FULL:
+        return GroupArchiveError(_FULL[0], hint=_FULL[1])
+    if code in {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM, sqlite3.SQLITE_AUTH}:
+        return GroupArchiveError(_READ_ONLY[0], hint=_READ_ONLY[1])
+    if code == sqlite3.SQLITE_IOERR:
+        return GroupArchiveError(_DISK[0], hint=_DISK[1])
+    return Damaged("the archive's file is damaged")  # statements are fixed: only a wrong file makes them fail

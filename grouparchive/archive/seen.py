@@ -1,0 +1,130 @@
+"""What is news to a writer: the state's tags together with those of the commit that is being gathered."""
+
+import hashlib
+import hmac
+
+from grouparchive.archive.home import LocalKeys
+from grouparchive.archive.state import TAG_SIZE, WriterState, tag
+from grouparchive.model import codec
+from grouparchive.model.records import (
+    Attachment,
+    Channel,
+    Edit,
+    Gap,
+    Group,
+    Message,
+    Pins,
+    Reaction,
+    Record,
+    Role,
+    RoomKey,
+    Setting,
+    Tombstone,
+    Vault,
+    Vote,
+)
+
+
+class Seen:
+    """Answers what is news. Pending answers become lasting with `prepare` and `settle`."""
+
+    def __init__(self, keys: LocalKeys, state: WriterState) -> None:
+        self._keys = keys
+        self._state = state
+        self._events: set[bytes] = set()
+        self._lasting: dict[bytes, bytes] = {}
+
+    def fresh(self, record: Record) -> bool:
+        """As `Writer.fresh`."""
+        match record:
+            case Message(channel=channel, ref=ref, version=version):
+                return self._event("message", channel, ref, str(version))
+            case Edit() | Reaction() | Vote() | Tombstone():
+                return self._event(str(type(record).__struct_config__.tag), record.channel, record.ref)
+            case RoomKey(channel=channel, session=session):
+                return self._state_is_new(("room_key", channel, session), record.key.encode())
+            case Gap(code=code, scope=scope):
+                return self._state_is_new(("gap", code, scope), b"")
+            case Attachment(ref=ref):
+                if fresh := self.fresh_media(ref, "content"):
+                    self.mark_media(ref, "content")
+                return fresh
+        slot = _slot(record)
+        return True if slot is None else self._state_is_new(slot, codec.encode(record))
+
+    def fresh_roster(self, channel: str, digest_input: bytes) -> bool:
+        """As `Writer.fresh_roster`."""
+        return self._state_is_new(("roster", channel), digest_input)
+
+    def fresh_media(self, ref: str, vault: Vault) -> bool:
+        """As `Writer.fresh_media`."""
+        return self._value(tag(self._keys.lasting, "media", vault, ref)) is None
+
+    def mark_media(self, ref: str, vault: Vault) -> None:
+        """A file's bytes are stored."""
+        self._lasting[tag(self._keys.lasting, "media", vault, ref)] = b""
+
+    def blob(self, digest: bytes, vault: Vault) -> bytes | None:
+        """The blob that holds these bytes already."""
+        return self._value(tag(self._keys.lasting, "blob", vault, digest.hex())) or None
+
+    def mark_blob(self, digest: bytes, vault: Vault, oid: bytes) -> None:
+        """These bytes are in this blob."""
+        self._lasting[tag(self._keys.lasting, "blob", vault, digest.hex())] = oid
+
+    def cursors(self, changes: dict[str, dict[str, dict[str, str]]]) -> dict[str, dict[str, dict[str, str]]]:
+        """Changed cursors made whole: what stands in the state, with the changes over it."""
+        whole: dict[str, dict[str, dict[str, str]]] = {}
+        for source, groups in changes.items():
+            before = self._state.cursors(self._keys.cursor, source)
+            for group, entries in groups.items():
+                merged = {**before.get(group, {}), **entries}
+                whole.setdefault(source, {})[group] = {name: value for name, value in merged.items() if value}
+        return whole
+
+    def prepare(self, head: bytes, time: int, cursors: dict[str, dict[str, dict[str, str]]]) -> None:
+        """Write down what counts as seen once the commit stands. Replaces an earlier try of the same commit."""
+        self._state.settle(())
+        self._state.prepare(head, time, self._events, self._lasting, cursors, self._keys.cursor)
+
+    def settle(self, head: bytes) -> None:
+        """The commit stands."""
+        self._state.settle((head,))
+        self._events.clear()
+        self._lasting.clear()
+
+    def _event(self, *parts: str) -> bool:
+        for one in self._keys.events:
+            found = tag(one.key, *parts)
+            if found in self._events or self._state.seen(found):
+                return False
+        self._events.add(tag(self._keys.events[0].key, *parts))
+        return True
+
+    def _state_is_new(self, slot: tuple[str, ...], value: bytes) -> bool:
+        name = tag(self._keys.lasting, *slot)
+        digest = hmac.digest(self._keys.lasting, b"value" + name + value, hashlib.sha256)[:TAG_SIZE]
+        if self._value(name) == digest:
+            return False
+        self._lasting[name] = digest
+        return True
+
+    def _value(self, name: bytes) -> bytes | None:
+        waiting = self._lasting.get(name)
+        return self._state.value(name) if waiting is None else waiting
+
+
+def _slot(record: Record) -> tuple[str, ...] | None:
+    """What a state describes; None for records that are always written."""
+    match record:
+        case Group(origin=origin, ref=ref):
+            return ("group", origin, ref)
+        case Channel(ref=ref):
+            return ("channel", ref)
+        case Setting(channel=channel, name=name):
+            return ("setting", channel, name)
+        case Role(group=group, ref=ref):
+            return ("role", group, ref)
+        case Pins(channel=channel):
+            return ("pins", channel)
+    return None

@@ -1,0 +1,181 @@
+"""What a writer remembers between runs, as keyed tags: what it has seen, the last value of states, where it stopped reading.
+
+Losing it costs time, never correctness. It is written in two phases around each commit of the archive: `prepare` before, under
+the head that the commit will have, `settle` after; whoever opens it next finds out which of the two ends came true. The
+tags of events go straight to their table, numbered by their `round`, so that taking one back is a single statement; the rest
+waits packed in the round until it is settled.
+"""
+
+import hashlib
+import hmac
+import os
+import sqlite3
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from grouparchive.archive.schema import BUSY_SECONDS, storage
+from grouparchive.crypto.primitives import lp, open_local, seal_local
+from grouparchive.errors import Damaged
+
+KEEP_DAYS: Final = 30
+TAG_SIZE: Final = 16
+_DAY_MILLIS: Final = 86_400_000
+_LAYOUT: Final = """
+CREATE TABLE IF NOT EXISTS rounds (number INTEGER PRIMARY KEY, head BLOB NOT NULL, time INTEGER NOT NULL, waiting BLOB);
+CREATE TABLE IF NOT EXISTS events (tag BLOB PRIMARY KEY, round INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS lasting (tag BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS cursors (tag BLOB PRIMARY KEY, source BLOB NOT NULL, sealed BLOB NOT NULL) WITHOUT ROWID;
+"""
+
+
+def tag(key: bytes, *parts: str) -> bytes:
+    """A keyed tag of 16 bytes. Without the key it cannot be told what it is of."""
+    data = lp(*(part.encode("utf-8", "surrogatepass") for part in parts))
+    return hmac.digest(key, data, hashlib.sha256)[:TAG_SIZE]
+
+
+class _Waiting(msgspec.Struct, frozen=True):
+    """What a prepared round will change when its commit stands."""
+
+    lasting: list[tuple[bytes, bytes]]
+    cursors: list[tuple[bytes, bytes, bytes]]  # tag, source tag, sealed
+
+
+class _SealedCursor(msgspec.Struct, frozen=True):
+    group: str
+    cursor: dict[str, str]
+
+
+class WriterState:
+    """The state file. One process at a time (the home's lock sees to that)."""
+
+    def __init__(self, path: Path) -> None:
+        if not path.exists():
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+        with storage():
+            self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+            try:
+                # WAL without a sync per transaction: losing the newest rounds in a power cut only costs reading again.
+                self._db.execute("PRAGMA journal_mode = WAL")
+                self._db.execute("PRAGMA synchronous = NORMAL")
+                self._db.execute("PRAGMA cache_size = -65536")
+                self._db.executescript(_LAYOUT)
+            except sqlite3.Error:
+                self._db.close()
+                raise
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self._db.close()
+
+    def empty(self) -> bool:
+        """Was it never used?"""
+        return self._db.execute("SELECT 1 FROM rounds LIMIT 1").fetchone() is None
+
+    def seen(self, event_tag: bytes) -> bool:
+        """Is this tag of an event known?"""
+        return self._db.execute("SELECT 1 FROM events WHERE tag = ?", (event_tag,)).fetchone() is not None
+
+    def value(self, lasting_tag: bytes) -> bytes | None:
+        """What was last remembered under a lasting tag."""
+        row = self._db.execute("SELECT value FROM lasting WHERE tag = ?", (lasting_tag,)).fetchone()
+        return bytes(row[0]) if row else None
+
+    def cursors(self, key: bytes, source: str) -> dict[str, dict[str, str]]:
+        """All cursors of a source: group -> cursor.
+
+        Raises:
+            Damaged: they were changed.
+        """
+        named = tag(key, "source", source)
+        with storage():
+            rows = self._db.execute("SELECT tag, sealed FROM cursors WHERE source = ?", (named,)).fetchall()
+        found = {}
+        for row, sealed in rows:
+            try:
+                opened = msgspec.json.decode(open_local(key, bytes(sealed), bytes(row)), type=_SealedCursor)
+            except msgspec.MsgspecError:
+                raise Damaged("a cursor of this profile is damaged") from None
+            found[opened.group] = opened.cursor
+        return found
+
+    def prepare(
+        self,
+        head: bytes,
+        time: int,
+        events: Iterable[bytes],
+        lasting: dict[bytes, bytes],
+        cursors: dict[str, dict[str, dict[str, str]]],
+        cursor_key: bytes,
+    ) -> None:
+        """First phase: write down what will be true once the commit `head` stands. Given cursors are complete."""
+        sealed = []
+        for source, groups in cursors.items():
+            source_tag = tag(cursor_key, "source", source)
+            for group, cursor in groups.items():
+                row = tag(cursor_key, "cursor", source, group)
+                data = msgspec.json.encode(_SealedCursor(group, cursor))
+                sealed.append((row, source_tag, seal_local(cursor_key, data, row)))
+        waiting = msgspec.msgpack.encode(_Waiting(list(lasting.items()), sealed))
+        with storage():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                number = self._db.execute(
+                    "INSERT INTO rounds (head, time, waiting) VALUES (?, ?, ?)", (head, time, waiting)
+                ).lastrowid
+                # In order of the tags, so that the tree is written from left to right.
+                self._db.executemany(
+                    "INSERT OR IGNORE INTO events (tag, round) VALUES (?, ?)", ((one, number) for one in sorted(events))
+                )
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+
+    def settle(self, heads: Iterable[bytes]) -> None:
+        """Second phase: what was prepared under one of these heads becomes true, everything else prepared is taken back."""
+        stand = set(heads)
+        with storage():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                rows = self._db.execute("SELECT number, head, waiting FROM rounds WHERE waiting IS NOT NULL").fetchall()
+                for number, head, waiting in rows:
+                    if bytes(head) in stand:
+                        self._apply(number, bytes(waiting))
+                    else:
+                        self._db.execute("DELETE FROM events WHERE round = ?", (number,))
+                        self._db.execute("DELETE FROM rounds WHERE number = ?", (number,))
+                self._db.execute("COMMIT")
+            except BaseException:
+                self._db.execute("ROLLBACK")
+                raise
+
+    def prepared(self) -> list[bytes]:
+        """The heads of commits whose fate was not yet told."""
+        return [bytes(row[0]) for row in self._db.execute("SELECT head FROM rounds WHERE waiting IS NOT NULL")]
+
+    def _apply(self, number: int, packed: bytes) -> None:
+        try:
+            waiting = msgspec.msgpack.decode(packed, type=_Waiting)
+        except msgspec.MsgspecError:
+            raise Damaged("this profile's state is damaged") from None
+        self._db.executemany("INSERT OR REPLACE INTO lasting (tag, value) VALUES (?, ?)", waiting.lasting)
+        self._db.executemany("INSERT OR REPLACE INTO cursors (tag, source, sealed) VALUES (?, ?, ?)", waiting.cursors)
+        self._db.execute("UPDATE rounds SET waiting = NULL WHERE number = ?", (number,))
+
+    def expire(self, now: int) -> None:
+        """Forget events seen more than 30 days ago. The newest round stays: it says that this state was used."""
+        with storage():
+            old = self._db.execute(
+                "SELECT max(number) FROM rounds WHERE time < ? AND number < (SELECT max(number) FROM rounds)",
+                (now - KEEP_DAYS * _DAY_MILLIS,),
+            ).fetchone()[0]
+            if old is None:
+                return
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.execute("DELETE FROM events WHERE round <= ?", (old,))
+            self._db.execute("DELETE FROM rounds WHERE number <= ?", (old,))
+            self._db.execute("COMMIT")

@@ -1,0 +1,300 @@
+"""Appending to an archive: write-only. Nothing here can read back what it wrote; it takes no secret.
+
+A commit is one transaction of the archive between the two phases of the writer's state (`state.py`) and before the step of the
+signing seed. Killed between any two of them, the next opening finishes or takes back what was begun.
+"""
+
+import hashlib
+import sqlite3
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from grouparchive.archive import chain
+from grouparchive.archive.chain import CommitInfo
+from grouparchive.archive.home import WriterHome
+from grouparchive.archive.schema import open_database, storage
+from grouparchive.archive.sealing import EPOCH, SEGMENT_KIND, Sealing
+from grouparchive.archive.seen import Seen
+from grouparchive.crypto.signing import Genesis, Manifest, next_seed, seed_public, sign_commit
+from grouparchive.errors import Damaged, UsageError
+from grouparchive.model import codec
+from grouparchive.model.records import VAULTS, Attachment, Gap, Record, Vault, vault_of
+
+SEGMENT_RECORDS: Final = 1000
+SEGMENT_BYTES: Final = 1024 * 1024
+
+
+class StoredBlob(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a file's bytes went."""
+
+    blob: str
+    size: int
+    sha256: str
+
+
+class CommitRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """The sealed note that every commit carries about itself."""
+
+    counts: dict[str, int] = {}
+    gaps: list[Gap] = []
+    cursors: dict[str, dict[str, dict[str, str]]] = {}
+
+
+class _Buffer:
+    """Encoded records of one vault that are no segment yet."""
+
+    __slots__ = ("count", "kind", "lines", "size")
+
+    def __init__(self, vault: Vault) -> None:
+        self.kind = SEGMENT_KIND[vault]
+        self.lines: list[bytes] = []
+        self.size = 0
+        self.count = 0  # segments since the last commit
+
+
+def clock() -> int:
+    """Milliseconds since 1970-01-01 UTC."""
+    return time.time_ns() // 1_000_000
+
+
+class Writer:
+    """An open archive, for appending. Use `Writer.open` in a `with` statement. `add_blob` may be called from several threads,
+    everything else from one.
+    """
+
+    def __init__(
+        self, db: sqlite3.Connection, genesis: Genesis, home: WriterHome, seen: Seen, now: Callable[[], int]
+    ) -> None:
+        self._db = db
+        self._genesis = genesis
+        self._home = home
+        self._seen = seen
+        self._now = now
+        self._sealing = Sealing(genesis, home.folder)
+        self._buffers: dict[Vault, _Buffer] = {vault: _Buffer(vault) for vault in VAULTS}
+        self._blobs = threading.Lock()
+        self._open = ExitStack()
+        self.pending_records = 0
+
+    @classmethod
+    def open(cls, path: Path, home: WriterHome, *, pinned: bytes, now: Callable[[], int] = clock) -> "Writer":
+        """Open for appending, and finish what a killed run left half done.
+
+        Args:
+            path: the archive.
+            home: the writer's files.
+            pinned: the archive's id as the profile remembers it.
+            now: the clock, in milliseconds.
+
+        Raises:
+            ArchiveBusy: another run holds the archive or the profile.
+            NoArchive: no archive there.
+            Damaged: its keys are not the pinned ones, or it is older than what this machine wrote.
+        """
+        with ExitStack() as stack:
+            stack.enter_context(home.lock())
+            db = open_database(path, readonly=False)
+            stack.callback(db.close)
+            genesis = chain.read_genesis(db)
+            if genesis.archive_id != pinned:
+                raise Damaged(
+                    "this is not the archive that this profile was made for: its keys are others",
+                    hint="Somebody may have swapped the file. Put your own copy back, or use the profile it belongs to.",
+                )
+            if home.writer_id not in {one.writer_id for one in chain.read_writers(db)}:
+                raise Damaged("the archive does not know this machine's writer")
+            home.renew()
+            state = home.state()
+            stack.callback(state.close)
+            _catch_up(db, home)
+            state.settle(head for head in state.prepared() if _stands(db, home, head))
+            state.expire(now())
+            writer = cls(db, genesis, home, Seen(home.keys, state), now)
+            stack.callback(writer._sealing.close)
+            writer._open = stack.pop_all()
+            return writer
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of everything. What was added since the last commit is forgotten."""
+        self._open.close()
+
+    @property
+    def archive_id(self) -> bytes:
+        """The archive's id."""
+        return self._genesis.archive_id
+
+    @property
+    def pending_bytes(self) -> int:
+        """What waits for the next commit, in bytes: sealed ones and those still in buffers."""
+        return self._sealing.size + sum(buffer.size for buffer in self._buffers.values())
+
+    def add(self, record: Record, vault: Vault | None = None) -> None:
+        """Let a record be part of the next commit.
+
+        Raises:
+            UsageError: it is larger than a record may be; nothing was added.
+        """
+        line = codec.encode(record)
+        if len(line) > codec.MAX_RECORD:
+            raise UsageError("a record is larger than the archive takes")
+        if vault is None:
+            vault = vault_of(record)
+        if type(record) is Attachment:
+            self._seen.mark_media(record.ref, vault)
+        buffer = self._buffers[vault]
+        buffer.lines.append(line)
+        buffer.size += len(line) + 1
+        self.pending_records += 1
+        if buffer.size >= SEGMENT_BYTES or len(buffer.lines) >= SEGMENT_RECORDS:
+            self._seal(vault)
+
+    def fresh(self, record: Record) -> bool:
+        """Is this news? An event that was not seen yet, a state that differs from the last one written. What is news counts as
+        seen from now on, for good once the next commit stands. People (`Member` and rosters) are always news.
+        """
+        return self._seen.fresh(record)
+
+    def fresh_roster(self, channel: str, digest_input: bytes) -> bool:
+        """Does a whole roster differ from the last one written? `digest_input` is the same bytes for the same roster."""
+        return self._seen.fresh_roster(channel, digest_input)
+
+    def fresh_media(self, ref: str, vault: Vault = "content") -> bool:
+        """Was this file not stored yet? Adding its `Attachment` makes it stored."""
+        return self._seen.fresh_media(ref, vault)
+
+    def add_blob(self, pieces: Iterable[bytes], vault: Vault = "content") -> StoredBlob:
+        """Store a file as it streams in. The same bytes again are not stored twice. Thread-safe."""
+        whole = hashlib.sha256()
+        size = 0
+
+        def watched() -> Iterator[bytes]:
+            nonlocal size
+            for piece in pieces:
+                whole.update(piece)
+                size += len(piece)
+                yield piece
+
+        blob = self._sealing.blob(vault, watched())
+        with self._blobs:
+            known = self._seen.blob(whole.digest(), vault)
+            if known is None:
+                self._sealing.take_blob(blob)
+                self._seen.mark_blob(whole.digest(), vault, blob.entry.oid)
+                known = blob.entry.oid
+        return StoredBlob(blob=known.hex(), size=size, sha256=whole.hexdigest())
+
+    def commit(
+        self,
+        cursors: dict[str, dict[str, dict[str, str]]] | None = None,
+        counts: dict[str, int] | None = None,
+        gaps: Iterable[Gap] = (),
+    ) -> CommitInfo:
+        """Make everything added since the last commit part of the archive, in one transaction.
+
+        Args:
+            cursors: source -> group -> entries that change; an entry of "" goes away, the others stay.
+            counts: what the run read so far, for the commit's sealed note.
+            gaps: what could not be had. They are sealed as records too.
+
+        Raises:
+            ArchiveBusy: somebody reads or writes the archive for too long. It may be called again.
+            GroupArchiveError: the disk is full or cannot be written to. Nothing changed.
+        """
+        gaps = list(gaps)
+        for gap in gaps:
+            self.add(gap)
+        whole = self._seen.cursors(cursors or {})
+        for vault in VAULTS:
+            self._seal(vault, always=True)
+        note = CommitRecord(counts=counts or {}, gaps=gaps, cursors=whole)
+        self._sealing.segment("content", "record", [msgspec.json.encode(note)])
+        objects = self._sealing.finish()
+
+        last = chain.newest(self._db, self._home.writer_id)
+        seed = self._home.seed()
+        manifest = Manifest(
+            self.archive_id,
+            self._home.writer_id,
+            last.seq + 1 if last else 0,
+            last.head() if last else self.archive_id,
+            self._now(),
+            tuple(one.entry for one in objects),
+            seed_public(next_seed(seed)),
+        )
+        encoded = manifest.encode()
+        head = manifest.head()
+        self._seen.prepare(head, manifest.time, whole)
+        with storage():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                self._db.executemany(
+                    "INSERT INTO rows (oid, number, data) VALUES (?, ?, ?)", self._sealing.rows(objects)
+                )
+                self._db.executemany(
+                    "INSERT INTO keys (oid, epoch, sealed) VALUES (?, ?, ?)",
+                    ((one.entry.oid, EPOCH, one.sealed_key) for one in objects),
+                )
+                self._db.execute(
+                    "INSERT INTO commits (writer_id, seq, manifest, signature) VALUES (?, ?, ?, ?)",
+                    (self._home.writer_id, manifest.seq, encoded, sign_commit(seed, encoded)),
+                )
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+        self._home.advance()
+        self._seen.settle(head)
+        self._sealing.clear()
+        self.pending_records = 0
+        for buffer in self._buffers.values():
+            buffer.count = 0
+        return CommitInfo(self._home.writer_id.hex(), manifest.seq, manifest.time, manifest.entries, head)
+
+    def _seal(self, vault: Vault, *, always: bool = False) -> None:
+        """Make the buffer a segment; with `always`, an empty one where the commit has none of this vault yet."""
+        buffer = self._buffers[vault]
+        if buffer.lines or (always and buffer.count == 0):
+            self._sealing.segment(vault, buffer.kind, buffer.lines)
+            buffer.lines = []
+            buffer.size = 0
+            buffer.count += 1
+
+
+def _catch_up(db: sqlite3.Connection, home: WriterHome) -> None:
+    """Bring the seed to the archive's newest commit: a run may have been killed between the two."""
+    last = chain.newest(db, home.writer_id)
+    if last is None:
+        expected = next(one.pk0 for one in chain.read_writers(db) if one.writer_id == home.writer_id)
+    else:
+        expected = last.next_pk
+    if home.public() == expected:
+        return
+    if seed_public(next_seed(home.seed())) == expected:
+        home.advance()
+        return
+    raise Damaged(
+        "the archive does not end where this machine stopped writing: it, or the profile, is an older copy",
+        hint="Put the newest copy of the archive back. If it is lost, make a new archive with: grouparchive init FILE",
+    )
+
+
+def _stands(db: sqlite3.Connection, home: WriterHome, head: bytes) -> bool:
+    """Is a commit with this head the newest of the archive? Only the newest can be in doubt."""
+    last = chain.newest(db, home.writer_id)
+    return last is not None and last.head() == head
