@@ -84,7 +84,7 @@ def once(target: Target, action: Action) -> Outcome:
     raise AssertionError("never done")
 
 
-@pytest.mark.parametrize("every", [2, 3])
+@pytest.mark.parametrize("every", [3])
 @pytest.mark.parametrize("fault", ["429", "before drop", "after drop", "before 500", "after 500"])
 def test_everything_is_made_exactly_once(people: Callable[[str], Account], fault: str, every: int) -> None:
     admin, troll = people("admin"), people("troll")
