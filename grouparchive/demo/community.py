@@ -269,7 +269,7 @@ class Community:
         dice, index = room.dice, room.number % 100_000
         acts: list[Callable[[], Any]] = []
         if index % 5 == 2:
-            for place, who in enumerate(dice.sample(writers, min(len(writers), dice.randrange(1, 4)))):
+            for place, who in enumerate(dice.sample(writers, min(len(writers), dice.randrange(1, 3)))):
                 key = dice.choice(words.REACTIONS)
                 relation = {"m.relates_to": {"rel_type": "m.annotation", "event_id": post, "key": key}}
                 acts.append(partial(self._send, room, who, "m.reaction", relation, when + 20_000 + place))

@@ -8,9 +8,9 @@ SPACE_NAME = "Thistledown Lane"
 SPACE_TOPIC = "Neighbours of the lane, for each other"
 ROOMS = (
     # localname, name, topic, share of the posts, only for moderators
-    ("commons", "Thistledown Commons", "Everything about the lane. Be kind, ask before you share.", 0.60, False),
-    ("seeds", "Seed Drawer", "Swap seeds, cuttings and advice", 0.28, False),
-    ("keepers", "Lamp Keepers", "For moderators: who needs help, who needs a rest", 0.12, True),
+    ("commons", "Thistledown Commons", "Everything about the lane. Be kind, ask before you share.", 0.46, False),
+    ("seeds", "Seed Drawer", "Swap seeds, cuttings and advice", 0.40, False),
+    ("keepers", "Lamp Keepers", "For moderators: who needs help, who needs a rest", 0.14, True),
 )
 
 ADMIN = "lamplighter"

@@ -20,7 +20,7 @@ from grouparchive.crypto.recovery import generate_recovery
 from grouparchive.crypto.slots import RecoveryKey, new_recovery_slots
 from tests.benchmarks import data
 
-CREATE = "CREATE TABLE message (channel TEXT, ref TEXT, time INTEGER, author TEXT, text TEXT, reply_to TEXT)"  # as insert_all would make it
+CREATE = "CREATE TABLE message (channel TEXT, ref TEXT, time INTEGER, author TEXT, text TEXT, reply_to TEXT)"
 
 
 def make(_: Path, count: int) -> dict[str, float]:
