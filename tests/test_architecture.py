@@ -14,6 +14,7 @@ BASE = {"errors", "model"}
 MIDDLE = {"archive", "platforms", "people"}
 MAY_IMPORT = {
     "__init__": set(),
+    "__main__": {"cli"},
     "errors": set(),
     "model": {"errors"},
     "crypto": BASE,
