@@ -28,8 +28,8 @@ class _EventKey(msgspec.Struct, frozen=True):
 
 
 class LocalKeys(msgspec.Struct, frozen=True):
-    """Keys of this machine alone: `events` tag what was seen (newest first, a new one every 30 days, two at most), `lasting` tags
-    states and files, `cursor` seals cursors.
+    """Keys of this machine alone: `events` tag what was seen (newest first, a new one every 30 days, two at most), `lasting`
+    tags states and files, `cursor` seals cursors.
     """
 
     events: tuple[_EventKey, ...]

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import IO, Final
 
 from grouparchive.archive.schema import storage
 from grouparchive.archive.zstd import compress
@@ -32,7 +32,9 @@ class Spool:
     """Sealed rows in the order they came, each found again by (offset, length). Thread-safe."""
 
     def __init__(self, folder: Path) -> None:
-        self._file = tempfile.SpooledTemporaryFile(max_size=_SPOOL_MEMORY, dir=folder)  # noqa: SIM115 - lives with us
+        self._file: IO[bytes] = tempfile.SpooledTemporaryFile(  # noqa: SIM115 - lives as long as we do
+            max_size=_SPOOL_MEMORY, dir=str(folder)
+        )
         self._lock = threading.Lock()
         self.size = 0
 

@@ -102,7 +102,7 @@ class WriterState:
             found[opened.group] = opened.cursor
         return found
 
-    def prepare(
+    def prepare(  # noqa: PLR0917 - one caller
         self,
         head: bytes,
         time: int,

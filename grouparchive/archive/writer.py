@@ -212,7 +212,7 @@ class Writer:
             gaps: what could not be had. They are sealed as records too.
 
         Raises:
-            ArchiveBusy: somebody reads or writes the archive for too long. It may be called again.
+            ArchiveBusy: somebody reads or writes the archive for too long. Nothing changed.
             GroupArchiveError: the disk is full or cannot be written to. Nothing changed.
         """
         gaps = list(gaps)

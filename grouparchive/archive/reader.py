@@ -1,0 +1,343 @@
+"""Reading an archive: opening it without a secret, unlocking it, streaming what it holds.
+
+What is damaged is noted, named by its commit, and skipped, so that the rest can still be read; whoever reads raises `Damaged`
+at the end when something was noted. Plaintext stays in memory.
+"""
+
+import hashlib
+import sqlite3
+import threading
+from collections import deque
+from collections.abc import Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from types import TracebackType
+from typing import Final, Self
+
+import msgspec
+
+from grouparchive.archive import chain
+from grouparchive.archive.chain import CommitInfo
+from grouparchive.archive.schema import open_database, storage
+from grouparchive.archive.sealing import SEGMENT_KIND
+from grouparchive.archive.writer import CommitRecord
+from grouparchive.archive.zstd import decompress
+from grouparchive.crypto.objects import open_rows
+from grouparchive.crypto.signing import Genesis, ManifestEntry
+from grouparchive.crypto.slots import SlotRow, Unlocking, is_sound, open_slots
+from grouparchive.crypto.vaults import VaultKey
+from grouparchive.errors import Damaged, GroupArchiveError, NoArchive, WrongSecret
+from grouparchive.model import codec
+from grouparchive.model.records import AnyRecord, Vault
+
+THREADS: Final = 2
+_AHEAD: Final = 6
+
+
+class Archive:
+    """An archive without a secret: who wrote when, how much, and whether the chain is whole. `commits` are in the order of
+    reading; `damage` says in sentences what does not fit.
+    """
+
+    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+        self.path = path
+        self.db = db
+        self.genesis: Genesis = chain.read_genesis(db)
+        self.archive_id: bytes = self.genesis.archive_id
+        self.commits: list[CommitInfo] = []
+        self.damage: list[str] = []
+        self.slots: list[SlotRow] = []
+        self._read()
+
+    @classmethod
+    def open(cls, path: Path) -> "Archive":
+        """Open for reading. The chain of signatures is checked; the objects themselves are not (`verify` does that).
+
+        Raises:
+            NoArchive: there is none, it is something else, or of a newer version.
+            Damaged: so much so that nothing of it can be read.
+            ArchiveBusy: another run holds it.
+        """
+        db = open_database(path, readonly=True)
+        try:
+            return cls(path, db)
+        except BaseException:
+            db.close()
+            raise
+
+    def _read(self) -> None:
+        try:
+            self.slots = chain.read_slots(self.db)
+            self.damage += [f"key slot {n}: damaged" for n, row in enumerate(self.slots) if not self._sound(row)]
+        except Damaged as error:
+            self.damage.append(f"key slots: {error.message}")
+        found: list[tuple[int, str, int, CommitInfo]] = []
+        try:
+            writers = chain.read_writers(self.db)
+        except Damaged as error:
+            writers = []
+            self.damage.append(f"writers: {error.message}")
+        if not writers:
+            self.damage.append("writers: there are none")
+        for writer in writers:
+            self._read_chain(writer, found)
+        # Each chain keeps its own order; chains are merged by a time that never runs backwards.
+        self.commits = [commit for *_, commit in sorted(found, key=lambda one: one[:3])]
+
+    def _read_chain(self, writer: chain.Writer, found: list[tuple[int, str, int, CommitInfo]]) -> None:
+        latest = 0
+        try:
+            for item in chain.read_chain(self.db, self.genesis, writer):
+                if isinstance(item, str):
+                    self.damage.append(item)
+                else:
+                    latest = max(latest, item.time)
+                    found.append((latest, item.writer, item.seq, item))
+        except Damaged as error:
+            self.damage.append(f"list of commits: {error.message}")
+
+    def _sound(self, row: SlotRow) -> bool:
+        return row.vault in SEGMENT_KIND and is_sound(row, self.archive_id)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let go of the file."""
+        self.db.close()
+
+    def unlock(self, secret: Unlocking) -> "Reader":
+        """Open the vaults that a secret opens.
+
+        Raises:
+            WrongSecret: it opens none.
+            Damaged: the key slots are damaged.
+        """
+        roots = open_slots(self.slots, self.archive_id, secret)
+        keys: dict[str, VaultKey] = {}
+        expected = {"content": self.genesis.content_pk, "roster": self.genesis.roster_pk}
+        for vault, root in roots.items():
+            key = VaultKey.from_root(root)
+            if key.public.data != expected.get(vault):
+                raise Damaged("a key slot opens, but what it holds is not this archive's key")
+            keys[vault] = key
+        return Reader(self, keys)
+
+
+class Reader:
+    """An unlocked archive. Several threads may read from it at once. `damage` grows as damaged objects are met."""
+
+    def __init__(self, archive: Archive, keys: dict[str, VaultKey]) -> None:
+        self.archive = archive
+        self.archive_id = archive.archive_id
+        self.commits = archive.commits
+        self.damage: list[str] = list(archive.damage)
+        self._keys = keys
+        self._lock = threading.Lock()
+        self._blobs: dict[bytes, tuple[CommitInfo, ManifestEntry]] | None = None
+
+    def __repr__(self) -> str:
+        """Without the keys."""
+        return f"Reader({sorted(self._keys)})"
+
+    @property
+    def vaults(self) -> frozenset[str]:
+        """The vaults that are open."""
+        return frozenset(self._keys)
+
+    def key(self, vault: Vault) -> VaultKey:
+        """The key of an open vault, for sealed files beside the archive.
+
+        Raises:
+            WrongSecret: it is not open.
+        """
+        if vault not in self._keys:
+            raise WrongSecret(
+                f"this secret does not open the {vault} part of the archive",
+                hint="Use the secret that opens both parts.",
+            )
+        return self._keys[vault]
+
+    def check(self) -> None:
+        """To be called when all was read.
+
+        Raises:
+            Damaged: something was damaged; the message names the first commit concerned.
+        """
+        if self.damage:
+            more = f" (and {len(self.damage) - 1} more)" if len(self.damage) > 1 else ""
+            raise Damaged(f"the archive is damaged: {self.damage[0]}{more}; everything else was read")
+
+    def objects(self, vault: Vault) -> list[tuple[CommitInfo, ManifestEntry]]:
+        """The segments of a vault in reading order."""
+        self.key(vault)
+        kind = SEGMENT_KIND[vault]
+        return [
+            (commit, entry)
+            for commit in self.commits
+            for entry in commit.objects
+            if entry.vault == vault and entry.kind == kind
+        ]
+
+    def segments(
+        self, vault: Vault, objects: Iterable[tuple[CommitInfo, ManifestEntry]] | None = None
+    ) -> Iterator[tuple[CommitInfo, bytes]]:
+        """The decompressed lines of each segment of a vault (or of the given ones). Damaged ones are noted and skipped."""
+        for commit, _, data in self.numbered(vault, objects):
+            yield commit, data
+
+    def numbered(
+        self, vault: Vault, objects: Iterable[tuple[CommitInfo, ManifestEntry]] | None = None
+    ) -> Iterator[tuple[CommitInfo, int, bytes]]:
+        """As `segments`, with each one's number in the list of objects."""
+        wanted = self.objects(vault) if objects is None else list(objects)
+        ahead: deque[tuple[CommitInfo, int, Future[bytes]]] = deque()
+        threads = ThreadPoolExecutor(THREADS, thread_name_prefix="open")
+        try:
+            for number, (commit, entry) in enumerate(wanted):
+                ahead.append((commit, number, threads.submit(self.payload, entry)))
+                if len(ahead) > _AHEAD:
+                    yield from self._arrived(*ahead.popleft())
+            while ahead:
+                yield from self._arrived(*ahead.popleft())
+        finally:
+            threads.shutdown(wait=True, cancel_futures=True)
+
+    def _arrived(
+        self, commit: CommitInfo, number: int, future: Future[bytes]
+    ) -> Iterator[tuple[CommitInfo, int, bytes]]:
+        try:
+            data = future.result()
+        except Damaged as error:
+            self.note(commit, error)
+            return
+        yield commit, number, data
+
+    def records(self, vault: Vault, *, until: int | None = None) -> Iterator[tuple[CommitInfo, AnyRecord]]:
+        """All records of a vault in reading order, up to and including commit number `until`."""
+        objects = [one for one in self.objects(vault) if until is None or one[0].seq <= until]
+        for commit, data in self.segments(vault, objects):
+            try:
+                found = codec.decode_lines(data)
+            except Damaged as error:
+                self.note(commit, error)
+                continue
+            for record in found:
+                yield commit, record
+
+    def commit_records(self) -> Iterator[tuple[CommitInfo, CommitRecord]]:
+        """The sealed note of each commit."""
+        for commit in self.commits:
+            for entry in commit.objects:
+                if entry.kind != "record":
+                    continue
+                try:
+                    yield commit, msgspec.json.decode(self.payload(entry), type=CommitRecord)
+                except Damaged as error:
+                    self.note(commit, error)
+                except msgspec.MsgspecError:
+                    self.note(commit, Damaged("its note about itself cannot be read"))
+
+    def payload(self, entry: ManifestEntry) -> bytes:
+        """The decompressed lines of one segment.
+
+        Raises:
+            Damaged: it does not open or does not decompress.
+        """
+        return decompress(self._one_row(entry))
+
+    def blob(self, blob_id: str) -> Iterator[bytes]:
+        """The bytes of a stored file, in pieces. They are whole when the iteration ends without an error.
+
+        Raises:
+            NoArchive: no commit names this blob.
+            Damaged: it was changed; pieces given before are genuine.
+        """
+        if self._blobs is None:
+            self._blobs = {
+                entry.oid: (commit, entry)
+                for commit in self.commits
+                for entry in commit.objects
+                if entry.kind == "blob"
+            }  # fmt: skip
+        found = self._blobs.get(bytes.fromhex(blob_id))
+        if found is None:
+            raise NoArchive("the archive does not hold this file", hint="It may be in another copy of the archive.")
+        commit, entry = found
+        try:
+            yield from self.pieces(entry)
+        except Damaged as error:
+            raise Damaged(f"{commit}: {error.message}", hint=error.hint) from error
+
+    def note(self, commit: CommitInfo, error: GroupArchiveError) -> None:
+        """Remember that something of a commit is damaged."""
+        sentence = f"{commit}: {error.message}"
+        with self._lock:
+            if sentence not in self.damage:
+                self.damage.append(sentence)
+
+    def pieces(self, entry: ManifestEntry) -> Iterator[bytes]:
+        """The payload of an object, checked against the signed manifest at its end.
+
+        Raises:
+            Damaged: it does not open, or is not the one that the manifest names.
+        """
+        vault: Vault = "roster" if entry.vault == "roster" else "content"
+        key = self._object_key(entry, self.key(vault))
+        whole = hashlib.sha256()
+
+        def rows() -> Iterator[bytes]:
+            for row in read_rows(self.archive.db, entry.oid, self._lock):
+                whole.update(row)
+                yield row
+
+        yield from open_rows(key, self.archive_id, entry.vault, entry.kind, entry.oid, rows())
+        if whole.digest() != entry.digest:
+            raise Damaged("a stored object is not the one that was signed")
+
+    def _one_row(self, entry: ManifestEntry) -> bytes:
+        """The payload of an object that we write as one row: so a hostile one cannot take all memory."""
+        if len(list(row_sizes(self.archive.db, entry.oid, self._lock))) > 1:
+            raise Damaged("a stored object is larger than any that we write")
+        return b"".join(self.pieces(entry))
+
+    def _object_key(self, entry: ManifestEntry, key: VaultKey) -> bytes:
+        with self._lock, storage():
+            row = self.archive.db.execute(
+                "SELECT epoch, sealed FROM keys WHERE oid = ? ORDER BY epoch DESC LIMIT 1", (entry.oid,)
+            ).fetchone()
+        if row is None:
+            raise Damaged("the key of a stored object is missing")
+        return key.open_key(
+            chain.blob(row[1]),
+            archive_id=self.archive_id,
+            vault=entry.vault,
+            epoch=chain.number(row[0]),
+            oid=entry.oid,
+        )
+
+
+def row_sizes(db: sqlite3.Connection, oid: bytes, lock: threading.Lock) -> list[tuple[int, int]]:
+    """(rowid, bytes) of an object's rows in order."""
+    with lock, storage():
+        found = db.execute("SELECT rowid, length(data) FROM rows WHERE oid = ? ORDER BY number", (oid,)).fetchall()
+    return [(chain.number(rowid), chain.number(size)) for rowid, size in found]
+
+
+def read_rows(db: sqlite3.Connection, oid: bytes, lock: threading.Lock) -> Iterator[bytes]:
+    """An object's rows in order, one at a time in memory.
+
+    Raises:
+        Damaged: SQLite cannot read them, or one is no bytes.
+    """
+    for rowid, _ in row_sizes(db, oid, lock):
+        with lock, storage():
+            row = db.execute("SELECT data FROM rows WHERE rowid = ?", (rowid,)).fetchone()
+        if row is None:
+            raise Damaged("a row of a stored object is missing")
+        yield chain.blob(row[0])
