@@ -114,7 +114,9 @@ class TierCount(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class SendReport(msgspec.Struct, frozen=True, kw_only=True):
-    """What one run of `send` did, in invitations. `waiting`: private rooms of people who have not joined the group yet."""
+    """What one run of `send` did, in invitations. `waiting`: private rooms of people who have not joined the group yet;
+    `unreachable`: the roster has no handle for them.
+    """
 
     sent: int = 0
     already: int = 0
@@ -122,6 +124,7 @@ class SendReport(msgspec.Struct, frozen=True, kw_only=True):
     in_doubt: int = 0
     waiting: int = 0
     held: int = 0
+    unreachable: int = 0
 
 
 def status(campaign: Campaign, journal: InviteJournal) -> list[TierCount]:
@@ -164,7 +167,7 @@ def send(
         campaign: the people.
         journal: what was sent before.
         messenger: delivers.
-        natives: a member's handle, out of the roster; in memory only.
+        natives: a member's handle out of the roster, "" where it has none; in memory only.
         places: the target's ref of an archived group or channel.
         progress: told after each invitation.
 
@@ -220,6 +223,7 @@ class _Sender:
             in_doubt=self.counts["doubt"],
             waiting=self.counts["waiting"],
             held=len(self.campaign.invitees) - len(released),
+            unreachable=self.counts["unreachable"],
         )
 
     def due(self, released: list[Invitee]) -> Iterator[tuple[Invitee, Ref]]:
@@ -258,6 +262,9 @@ class _Sender:
         """One invitation, whatever state an earlier run left it in."""
         message = self.message(invitee, place)
         before = self.journal.status(message.key)
+        if not message.recipient:
+            self.counts["unreachable"] += 1
+            return
         if before in {"begun", "doubt"}:  # begun in an earlier run, and nobody knows what became of it
             try:
                 known = self.messenger.find(message)
@@ -306,7 +313,7 @@ class _Sender:
     def message(self, invitee: Invitee, place: Ref) -> PersonalMessage:
         native = self.natives(invitee.member)
         target = self.places(place)
-        if not native or not target:
+        if not target:
             raise UsageError(
                 "the group to invite people to is not there yet",
                 hint="Rebuild it first: grouparchive apply PLAN, then send again.",

@@ -267,6 +267,19 @@ def test_before_the_group_is_rebuilt_nobody_is_asked(tmp_path: Path) -> None:
     assert rooms.delivered == []
 
 
+def test_who_has_no_handle_is_counted_and_the_others_are_asked(tmp_path: Path) -> None:
+    released, rooms = campaign(EVERYONE), Rooms()
+    with InviteJournal(tmp_path / "journal", released) as journal:
+        report = send(
+            released,
+            journal,
+            rooms,
+            natives=lambda one: "" if one == member(3) else native(one),
+            places=lambda ref: ref,
+        )
+    assert report == SendReport(sent=3, waiting=1, unreachable=1)
+
+
 def test_the_files_tell_nothing_about_anybody(tmp_path: Path) -> None:
     root = VaultKey.from_root(os.urandom(32))
     released, rooms = campaign(EVERYONE), Rooms()
