@@ -23,6 +23,7 @@ from grouparchive.people.campaign import Campaign, Invitee, Tier
 ATTEMPTS = 3
 """Times that one invitation of unknown fate is looked up and, when it did not go out, sent again, within one run."""
 _OPEN = frozenset({"", "begun", "doubt", "unsent"})
+_DOUBTFUL = frozenset({"begun", "doubt"})
 _INVITED = frozenset({"sent", "already"})
 ANSWERED = frozenset({"joined", "declined"})
 
@@ -261,11 +262,10 @@ class _Sender:
     def invite(self, invitee: Invitee, place: Ref) -> None:
         """One invitation, whatever state an earlier run left it in."""
         message = self.message(invitee, place)
-        before = self.journal.status(message.key)
         if not message.recipient:
             self.counts["unreachable"] += 1
             return
-        if before in {"begun", "doubt"}:  # begun in an earlier run, and nobody knows what became of it
+        if self.journal.status(message.key) in _DOUBTFUL:
             try:
                 known = self.messenger.find(message)
             except NotImplementedError:
@@ -276,25 +276,27 @@ class _Sender:
                 return
         else:
             self.journal.write(message.key, "begun")
+        self.deliver(message)
+
+    def deliver(self, message: PersonalMessage) -> None:
+        """Send it, and look it up whenever its fate is unknown."""
         for _ in range(ATTEMPTS):
             try:
-                outcome = self.messenger.send(message)
+                outcome: Outcome | None = self.messenger.send(message)
             except Refused:
                 self.note(message.key, "refused")
                 return
             except InDoubt:
                 try:
-                    known = self.messenger.find(message)
+                    outcome = self.messenger.find(message)
                 except NotImplementedError:
                     break
-                if known is None:
-                    continue
-                outcome = known
             except PlatformError:
                 self.journal.write(message.key, "unsent")
                 raise
-            self.note(message.key, "sent" if outcome.status == "done" else "already", outcome.note)
-            return
+            if outcome is not None:
+                self.note(message.key, "sent" if outcome.status == "done" else "already", outcome.note)
+                return
         self.note(message.key, "doubt")
 
     def look(self, message: PersonalMessage) -> Outcome | None:
