@@ -1,6 +1,6 @@
 """What is wanted: the archive folded to a moment, as the planner takes it. Reads a view, decides nothing."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Protocol, TypeAlias, runtime_checkable
 
 from grouparchive.errors import Damaged, UsageError
@@ -12,6 +12,8 @@ from grouparchive.model.records import (
     Channel,
     Edit,
     Group,
+    Member,
+    MemberId,
     Message,
     Millis,
     Reaction,
@@ -30,6 +32,7 @@ class View(Protocol):
     archive_id: str
     position: str
     moment: Millis
+    members: Mapping[MemberId, Member]  # empty where the roster is closed
 
     def groups(self) -> Iterable[Group]:
         """All groups."""
@@ -120,6 +123,16 @@ class ArchiveTimelines:
             except Damaged:
                 return None
         return attachment
+
+
+def natives_of(view: View) -> Callable[[MemberId], str]:
+    """What tells a member's handle, "" where the roster is closed or does not know."""
+
+    def native(member: MemberId) -> str:
+        known = view.members.get(member)
+        return known.native if known else ""
+
+    return native
 
 
 def desired(view: View, group: Ref) -> Desired:

@@ -71,6 +71,11 @@ class Rules(msgspec.Struct, frozen=True, kw_only=True):
         policy = self.policy
         return policy.authors == "ghost" or (policy.authors == "consented" and member in policy.consented)
 
+    def gathers(self, message: Message) -> bool:
+        """Whether a message shares its post with others: plain words that nothing points to."""
+        plain = message.type in {"text", "notice", "emote"} and not message.media and message.poll is None
+        return self.gathered and plain and message.ref not in self.pinned
+
 
 def rules_of(plan: Plan, replay: Replay) -> Rules:
     """The rules by which a plan's replay was counted."""
@@ -173,17 +178,16 @@ class Expansion:
 
     def _message(self, message: Message) -> Iterator[Action]:
         self.messages += 1
-        self.posted[message.ref] = (message.author, message.time)
         text, html = self._last_wording(message)
-        plain = message.type in {"text", "notice", "emote"} and not message.media
-        if self.rules.gathered and plain and message.ref not in self.rules.pinned:
+        if self.rules.gathers(message):
             yield from self._gather(message, text, html)
-            return
-        yield from self._flush()
-        media: list[PostMedia] = []
-        for file in message.media:
-            yield from self._file(file, media)
-        yield from self._post(message, text, html, tuple(media))
+        else:
+            yield from self._flush()
+            media: list[PostMedia] = []
+            for file in message.media:
+                yield from self._file(file, media)
+            yield from self._post(message, text, html, tuple(media))
+        self.posted[message.ref] = (message.author, message.time)
 
     def _post(self, message: Message, text: str, html: str, media: tuple[PostMedia, ...]) -> Iterator[Action]:
         author, start = self._author(message.author, message.time)

@@ -42,6 +42,7 @@ from grouparchive.restore.keys import action_key
 from grouparchive.restore.labels import make_labels
 from grouparchive.restore.losses import Losses
 from grouparchive.restore.settings import is_private, lost, opened, when
+from grouparchive.restore.tree import tree
 
 NEUTRAL_GROUP = "Group"
 NEUTRAL_CHANNEL = "Room"
@@ -84,7 +85,7 @@ class _Planner:
         self.losses = Losses()
         self.work: Counter[str] = Counter()  # single actions by verb, for the estimate
         self.same_platform = desired.group.platform == observed.platform
-        self.channels = _tree(desired)
+        self.channels = tree(desired)
         self.settings: dict[Ref, dict[str, Setting]] = defaultdict(dict)
         for setting in sorted(desired.settings, key=lambda one: (one.channel, one.name)):
             self.settings[setting.channel][setting.name] = setting
@@ -378,35 +379,6 @@ class _Planner:
 
 
 _LIKE_POSTS = frozenset(str(verb.__struct_config__.tag) for verb in (Post, EditPost, React))
-
-
-def _tree(desired: Desired) -> list[Channel]:
-    """The group's own channel, then the others, each after its parent. A loop or a lost parent hangs below the group."""
-    group = desired.group
-    by_ref = {channel.ref: channel for channel in desired.channels}
-    top = by_ref.pop(group.ref, None) or Channel(ref=group.ref, group=group.ref, type="space", name=group.name)
-    parents = {ref: one.parent if one.parent in by_ref else group.ref for ref, one in by_ref.items()}
-    for ref in sorted(parents):
-        if not _ends(ref, parents):
-            parents[ref] = group.ref
-    below: dict[Ref, list[Channel]] = defaultdict(list)
-    for ref, parent in parents.items():
-        below[parent].append(msgspec.structs.replace(by_ref[ref], parent=parent))
-    found = [msgspec.structs.replace(top, parent="")]
-    for channel in found:  # grows while it is walked
-        found += sorted(below[channel.ref], key=lambda one: (one.order, one.created, one.ref))
-    return found
-
-
-def _ends(ref: Ref, parents: dict[Ref, Ref]) -> bool:
-    """Does going up from parent to parent come to an end?"""
-    seen: set[Ref] = set()
-    while ref in parents:
-        if ref in seen:
-            return False
-        seen.add(ref)
-        ref = parents[ref]
-    return True
 
 
 def _nameless(channel: Channel) -> Channel:
