@@ -280,7 +280,7 @@ class Story:
 
     def unlocked(self, *arguments: str, ok: tuple[int, ...] = (0,), shown: bool = True) -> str:
         """One command that opens the archive."""
-        return self.run("--passphrase-file", "drawer/passphrase.txt", *arguments, ok=ok, shown=shown)
+        return self.run(*arguments, "--passphrase-file", "drawer/passphrase.txt", ok=ok, shown=shown)
 
     def environment(self) -> dict[str, str]:
         """Two settings in place of two options on each line, and a temp folder of its own, which is scanned too."""

@@ -22,17 +22,20 @@ def run(*, quick: bool) -> list[Line]:
         once = apart(WORKER, "append-once", str(again), str(count))
         reading = apart(WORKER, "read", str(folder), str(count))
         found = apart(WORKER, "search", str(folder), str(count))
+    # Everybody gets the messages from the same generator, whose time is nobody's work.
+    making = made["seconds"]
+    slow, floor, fast = (run["seconds"] - making for run in (utils, plain, ours))
     lines = [
-        Line("making the messages, in every write below", made["seconds"]),
+        Line("making the messages, within every write below", making),
         Line("sqlite-utils insert_all", utils["seconds"], note=f"{utils['bytes'] / 1e6:.0f} MB"),
         Line("sqlite3 executemany", plain["seconds"], note=f"{plain['bytes'] / 1e6:.0f} MB"),
         Line("archive: append", ours["seconds"], note=f"{ours['bytes'] / 1e6:.0f} MB"),
         Line("archive: append what is not known yet", once["seconds"]),
         Line("archive: read everything", reading["seconds"]),
         Line("archive: quick search", found["seconds"], goal=3.0, at_most=True),
-        Line("append, times the rate of sqlite-utils", utils["seconds"] / ours["seconds"], "x", 5.0),
-        Line("append, times the rate of sqlite3", plain["seconds"] / ours["seconds"], "x"),
-        Line("read, times the rate of sqlite-utils' insert", utils["seconds"] / reading["seconds"], "x", 8.0),
+        Line("append, times the rate of sqlite-utils (without the making)", slow / fast, "x", 5.0),
+        Line("append, times the rate of sqlite3 (without the making)", floor / fast, "x"),
+        Line("read, times that rate of sqlite-utils", slow / reading["seconds"], "x", 8.0),
         Line("size, of sqlite-utils'", ours["bytes"] / utils["bytes"], "x", 0.45, at_most=True),
         Line("peak memory, append", max(ours["peak_mb"], once["peak_mb"]), "MB", 200.0, at_most=True),
         Line("peak memory, read", reading["peak_mb"], "MB", 200.0, at_most=True),

@@ -5,6 +5,7 @@ import hashlib
 import io
 import itertools
 import os
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -78,11 +79,13 @@ def no_member_by_guessing(story: Story) -> None:
             with contextlib.suppress(ValueError):
                 keys.add(bytes.fromhex(data.decode("ascii").strip()))
     haystack = b"".join(everything)
-    grams = {haystack[at : at + 8] for at in range(len(haystack) - 7)}
+    raw = {haystack[at : at + 8] for at in range(len(haystack) - 7)}
+    as_hex = {found[1] for found in re.finditer(rb"(?=([0-9a-f]{16}))", haystack)}
     for handle, key in itertools.product(candidates, keys):
         for made in (hashlib.sha256(key + handle.encode()), hashlib.blake2b(handle.encode(), key=key[:64])):
-            assert made.digest()[:8] not in grams
-            assert made.hexdigest()[:8].encode() not in grams or handle not in handles
+            assert made.digest()[:8] not in raw
+            assert made.hexdigest()[:16].encode() not in as_hex
+    assert len(keys) > 3
 
 
 def one_invitation_each(story: Story) -> None:
