@@ -1,0 +1,76 @@
+"""Who is who during one run: ids for people, in memory only. Nothing here touches a disk."""
+
+import re
+from collections.abc import Iterable
+from typing import Final
+
+from grouparchive.crypto.members import Pseudonyms
+from grouparchive.model import codec
+from grouparchive.model.records import AnyRecord, Member, MemberId
+
+_ID: Final = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
+
+
+class Identities:
+    """Gives people their ids for this run and remembers who is who, in memory only. Call it as `Identify`."""
+
+    def __init__(self, platform: str, origin: str) -> None:
+        self._platform = platform
+        self._origin = origin
+        self._pseudonyms = Pseudonyms()
+        self._people: dict[str, Member] = {}
+        self._mentioned: dict[str, None] = {}
+        self._met: set[str] = set()
+        self._ranks: dict[str, int] = {}
+
+    def __call__(self, native: str, name: str, avatar: str) -> MemberId:
+        """The member id of a person, by their handle."""
+        id_ = self._pseudonyms.member_id(self._platform, self._origin, native)
+        known = self._people.get(id_)
+        if known is None or (name and name != known.name) or (avatar and avatar != known.avatar):
+            self._people[id_] = Member(
+                id=id_,
+                platform=self._platform,
+                origin=self._origin,
+                native=native,
+                name=name or (known.name if known else ""),
+                avatar=avatar or (known.avatar if known else ""),
+            )
+        self._mentioned[id_] = None
+        self._met.add(id_)
+        return id_
+
+    def __len__(self) -> int:
+        return len(self._people)
+
+    def take(self, ids: Iterable[MemberId] | None = None) -> list[Member]:
+        """`Member` records for these ids; without `ids` for everyone identified since the last take."""
+        if ids is None:
+            ids, self._mentioned = self._mentioned, {}
+        return [self._people[id_] for id_ in ids if id_ in self._people]
+
+    def who(self, id_: MemberId) -> tuple[str, str, str]:
+        """(handle, display name, avatar) behind an id."""
+        member = self._people.get(id_)
+        return (member.native, member.name, member.avatar) if member else ("", "", "")
+
+    def named_in(self, line: bytes) -> set[MemberId]:
+        """The people whose ids stand in an encoded record."""
+        return {id_ for id_ in map(bytes.decode, _ID.findall(line)) if id_ in self._people}
+
+    def begin_group(self) -> None:
+        """Ranks count those met from here on."""
+        self._met.clear()
+        self._ranks = {}
+
+    def comparable(self, record: AnyRecord) -> AnyRecord:
+        """A state with each id replaced by the person's rank among all handles of the group. Ids change with every run, so
+        the record itself cannot tell whether something changed; a rank can, and tells nobody who it is.
+        """
+        line = codec.encode(record)
+        if not self.named_in(line):
+            return record
+        if len(self._ranks) != len(self._met):
+            ordered = sorted(self._met, key=lambda id_: self._people[id_].native)
+            self._ranks = {id_: rank for rank, id_ in enumerate(ordered)}
+        return codec.decode(_ID.sub(lambda found: b"%d" % self._ranks.get(found[0].decode(), -1), line))

@@ -1,0 +1,319 @@
+"""One incremental run from a connector into an archive: pages, cursors, rosters, gaps and commits."""
+
+import hashlib
+import json
+import signal
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Final
+
+import msgspec
+
+from grouparchive.archive.writer import Writer
+from grouparchive.backup.identities import Identities
+from grouparchive.backup.media import MediaQueue
+from grouparchive.errors import NotFound, PlatformError, Refused, UsageError
+from grouparchive.model import codec
+from grouparchive.model.ports import Connector, Page
+from grouparchive.model.records import (
+    STATE_KINDS,
+    AnyRecord,
+    Attachment,
+    Ban,
+    Channel,
+    Gap,
+    Group,
+    Known,
+    MemberId,
+    Membership,
+    Message,
+    Record,
+    Ref,
+    Roster,
+)
+
+COMMIT_BYTES: Final = 64 * 1024 * 1024
+"""So much waiting for a commit makes one, before its time."""
+PENDING_MEDIA: Final = "pending-media"
+"""Our own key in a group's cursor: files that could not be had yet."""
+
+_MEDIA_WAITING: Final = 256  # files that may wait while pages are read
+_MAX_GAPS: Final = 1000  # kept one by one per code and run; more of them are one gap with a count
+_NO_COUNT: Final = frozenset({"gaps", "new_gaps"})
+
+
+class Summary(msgspec.Struct, kw_only=True):
+    """What a run came to. Counts are what was read and is not just the same as last time; `new` is what the archive did not
+    have. `gaps` are all gaps met; `new_gaps`: one of them was not known before and is no known limit of the platform.
+    """
+
+    groups: int = 0
+    channels: int = 0
+    members: int = 0
+    messages: int = 0
+    attachments: int = 0
+    new: int = 0
+    gaps: list[Gap] = []
+    new_gaps: bool = False
+
+
+Progress = Callable[[Summary], None]
+"""progress(the summary so far), after each page and file."""
+
+
+def run_backup(
+    connector: Connector,
+    *,
+    source: str,
+    writer: Writer,
+    identities: Identities,
+    progress: Progress | None = None,
+    commit_seconds: float = 180,
+) -> Summary:
+    """Read what is new and make it part of the archive, in one commit or, in a long run, several.
+
+    Args:
+        connector: opened with `identities`.
+        source: the name under which the cursors are kept.
+        writer: the open archive.
+        identities: who is who, for this run only.
+        progress: called as the run goes on.
+        commit_seconds: a long run commits this often.
+
+    Raises:
+        PlatformError: the platform failed or refused. What was read whole until then is committed.
+        KeyboardInterrupt: as it came; likewise.
+        GroupArchiveError: the archive cannot be written to.
+    """
+    run = _Run(
+        connector,
+        source=source,
+        writer=writer,
+        identities=identities,
+        progress=progress,
+        commit_seconds=commit_seconds,
+    )
+    try:
+        run.read()
+    except (PlatformError, KeyboardInterrupt):
+        with _uninterrupted():
+            run.give_up()
+        raise
+    finally:
+        run.close()
+    return run.summary
+
+
+class _Run:
+    def __init__(
+        self,
+        connector: Connector,
+        *,
+        source: str,
+        writer: Writer,
+        identities: Identities,
+        progress: Progress | None,
+        commit_seconds: float,
+    ) -> None:
+        self._connector = connector
+        self._source = source
+        self._writer = writer
+        self._identities = identities
+        self._progress = progress
+        self._commit_seconds = commit_seconds
+        self.summary = Summary()
+        self._committed = 0.0
+        self._cursors: dict[Ref, dict[str, str]] = {}  # what changed since the last commit
+        self._mentioned: set[MemberId] = set()  # in records since the last commit
+        self._members: set[MemberId] = set()
+        self._gaps: dict[tuple[str, Ref], Gap] = {}  # by code and scope
+        self._gap_codes: Counter[str] = Counter()
+        self._new_gaps: set[tuple[str, Ref]] = set()  # not committed yet
+        self._media = MediaQueue(connector, writer)
+
+    def close(self) -> None:
+        self._media.close()
+
+    def read(self) -> None:
+        """The whole run."""
+        self._committed = time.monotonic()
+        known = self._writer.cursors(self._source)
+        listed = [group.ref for group in self._connector.groups()]
+        for gone in sorted(known.keys() - set(listed)):
+            self._gap(Gap(code=Known.GROUP_GONE, scope=gone))
+        refused: Refused | None = None
+        for group in listed:
+            after = dict(known.get(group, {}))
+            self._cursors.setdefault(group, {})
+            for given_up in self._media.load(group, after.pop(PENDING_MEDIA, "")):
+                self._gap(Gap(code=Known.MEDIA_UNAVAILABLE, scope=given_up))
+            self._identities.begin_group()
+            try:
+                for page in self._connector.pages(group, after):
+                    self._keep(group, page)
+                    self._fetch(_MEDIA_WAITING)
+            except NotFound:
+                self._gap(Gap(code=Known.GROUP_GONE, scope=group))
+            except Refused as error:
+                refused = error  # one group that is shut must not keep the others from being saved
+        self._fetch(0)
+        if refused:
+            raise refused
+        with _uninterrupted():
+            self._commit()
+
+    def give_up(self) -> None:
+        """Keep what is whole. Files that did not come wait for the next run."""
+        self._media.abort()
+        self._collect(start=False)
+        if self._writer.pending_records or self._new_gaps or any(self._cursors.values()) or self._media.changed:
+            self._commit()
+
+    # --- pages ---
+
+    def _keep(self, group: Ref, page: Page) -> None:
+        """Take a page in, whole."""
+        with _uninterrupted():
+            self._records(page.records)
+            for gap in page.gaps:
+                self._gap(gap, news=bool(page.cursor))
+            for file in page.media:
+                if self._writer.fresh_media(file.ref, file.vault):
+                    self._media.want(group, file)
+            self._cursors.setdefault(group, {}).update(page.cursor)
+        self._tell()
+        self._commit_in_time()
+
+    def _records(self, records: list[AnyRecord]) -> None:
+        rosters = {record.channel: record for record in records if isinstance(record, Roster)}
+        changed = {channel for channel in rosters if self._roster_changed(channel, records)}
+        for record in records:
+            if isinstance(record, Roster | Membership | Ban):
+                if record.channel in changed or record.channel not in rosters:
+                    self._add(record)
+                    if isinstance(record, Membership):
+                        self._members.add(record.member)
+                continue
+            if isinstance(record, Message):
+                self.summary.messages += 1
+            news = self._identities.comparable(record) if type(record) in STATE_KINDS else record
+            if self._writer.fresh(news):
+                self._add(record)
+                self.summary.groups += isinstance(record, Group)
+                self.summary.channels += isinstance(record, Channel)
+        self.summary.members = len(self._members)
+
+    def _roster_changed(self, channel: Ref, records: list[AnyRecord]) -> bool:
+        rows: list[tuple[object, ...]] = []
+        for record in records:
+            if isinstance(record, Membership) and record.channel == channel:
+                who = self._identities.who(record.member)
+                rows.append(("member", *who, record.state, record.level, *record.roles, record.since))
+            elif isinstance(record, Ban) and record.channel == channel:
+                by = self._identities.who(record.by)[0]
+                rows.append(("ban", *self._identities.who(record.member), by, record.reason, record.time))
+        lines = sorted(json.dumps(row) for row in rows)
+        return self._writer.fresh_roster(channel, hashlib.sha256("\n".join(lines).encode()).digest())
+
+    def _add(self, record: Record) -> None:
+        try:
+            self._writer.add(record)
+            self._mentioned |= self._identities.named_in(codec.encode(record))
+        except UsageError:
+            self._gap(Gap(code=Known.RECORD_TOO_LARGE, scope=getattr(record, "ref", "")))
+            return
+        self.summary.new += 1
+
+    def _gap(self, gap: Gap, *, news: bool = False) -> None:
+        """Note a gap. `news`: it is about something that no earlier run has read."""
+        key = (gap.code, gap.scope)
+        if key not in self._gaps and self._gap_codes[gap.code] >= _MAX_GAPS:
+            key = (gap.code, "")
+            gap = Gap(code=gap.code, count=gap.count, limit=gap.limit)
+        known = self._gaps.get(key)
+        if known:
+            gap = msgspec.structs.replace(known, count=known.count + gap.count)
+        else:
+            self._gap_codes[gap.code] += 1
+        self._gaps[key] = gap
+        if self._writer.fresh(gap) or news:
+            self._new_gaps.add(key)
+            self.summary.new_gaps = self.summary.new_gaps or not gap.limit
+
+    # --- files ---
+
+    def _fetch(self, leave: int) -> None:
+        """Wait until no more than `leave` files are outstanding."""
+        self._collect()
+        while self._media.outstanding > leave:
+            self._media.wait()
+            self._collect()
+            self._tell()
+            self._commit_in_time()
+
+    def _collect(self, *, start: bool = True) -> None:
+        """Take in the files that have come."""
+        with _uninterrupted():
+            for wanted, stored in self._media.finished():
+                if stored is None:
+                    self._gap(Gap(code=Known.MEDIA_UNAVAILABLE, scope=wanted.ref))
+                    continue
+                file = Attachment(
+                    ref=wanted.ref, blob=stored.blob, size=stored.size, sha256=stored.sha256, mime=wanted.mime
+                )
+                self._writer.add(file, wanted.vault)
+                self.summary.attachments += 1
+                self.summary.new += 1
+            if start:
+                self._media.start()
+
+    # --- commits ---
+
+    def _commit_in_time(self) -> None:
+        late = time.monotonic() - self._committed >= self._commit_seconds
+        if late or self._writer.pending_bytes >= COMMIT_BYTES:
+            self._media.rest()  # a commit must not cut a file in two
+            self._collect(start=False)
+            with _uninterrupted():
+                self._commit()
+
+    def _commit(self) -> None:
+        for member in self._identities.take(sorted(self._mentioned)):
+            self._writer.add(member)
+        for group, cursor in self._cursors.items():
+            cursor[PENDING_MEDIA] = self._media.waiting(group)
+        summary = self.summary
+        summary.gaps = list(self._gaps.values())
+        counts = {name: getattr(summary, name) for name in summary.__struct_fields__ if name not in _NO_COUNT}
+        now = int(time.time() * 1000)
+        gaps = [msgspec.structs.replace(self._gaps[key], time=now) for key in sorted(self._new_gaps)]
+        self._writer.commit({self._source: self._cursors}, counts, gaps)
+        # Groups stay listed: their waiting files may still change.
+        self._cursors = {group: {} for group in self._cursors}
+        self._mentioned.clear()
+        self._new_gaps.clear()
+        self._media.changed = False
+        self._committed = time.monotonic()
+
+    def _tell(self) -> None:
+        if self._progress:
+            self._progress(self.summary)
+
+
+@contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Hold Ctrl-C back until a step is whole."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    came: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: came.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if came:
+        raise KeyboardInterrupt
