@@ -258,14 +258,7 @@ class Reader:
             NoArchive: no commit names this blob.
             Damaged: it was changed; pieces given before are genuine.
         """
-        if self._blobs is None:
-            self._blobs = {
-                entry.oid: (commit, entry)
-                for commit in self.commits
-                for entry in commit.objects
-                if entry.kind == "blob"
-            }  # fmt: skip
-        found = self._blobs.get(bytes.fromhex(blob_id))
+        found = self._blob_entries().get(bytes.fromhex(blob_id))
         if found is None:
             raise NoArchive("the archive does not hold this file", hint="It may be in another copy of the archive.")
         commit, entry = found
@@ -273,6 +266,20 @@ class Reader:
             yield from self.pieces(entry)
         except Damaged as error:
             raise Damaged(f"{commit}: {error.message}", hint=error.hint) from error
+
+    def has_blob(self, blob_id: str) -> bool:
+        """Does a commit name this blob?"""
+        return bytes.fromhex(blob_id) in self._blob_entries()
+
+    def _blob_entries(self) -> dict[bytes, tuple[CommitInfo, ManifestEntry]]:
+        if self._blobs is None:
+            self._blobs = {
+                entry.oid: (commit, entry)
+                for commit in self.commits
+                for entry in commit.objects
+                if entry.kind == "blob"
+            }  # fmt: skip
+        return self._blobs
 
     def note(self, commit: CommitInfo, error: GroupArchiveError) -> None:
         """Remember that something of a commit is damaged."""

@@ -23,21 +23,23 @@ class VerifyReport:
     """What was checked and what does not fit. `heads` is writer (hex) -> head of its newest commit (hex)."""
 
     archive_id: bytes
+    writers: int = 0
     commits: int = 0
     objects: int = 0
-    size: int = 0  # sealed bytes
-    records: int = 0  # 0 without a secret
+    size: int = 0  # bytes: sealed ones, or those of the payloads where they were opened
+    records: int = 0  # 0 without a secret, as the next
+    blobs: int = 0
     heads: dict[str, str] = field(default_factory=dict)
-    damage: list[str] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
 
     @property
     def ok(self) -> bool:
         """Is all as it should be?"""
-        return not self.damage
+        return not self.problems
 
 
 def verify(path: Path, *, pinned: bytes | None = None, progress: Progress | None = None) -> VerifyReport:
-    """Check all that can be checked without a secret. Damage is in the report, each sentence naming its commit.
+    """Check all that can be checked without a secret. What is wrong is in the report, each sentence naming its commit.
 
     Raises:
         NoArchive: there is none, it is something else, or of a newer version.
@@ -64,14 +66,22 @@ def verify(path: Path, *, pinned: bytes | None = None, progress: Progress | None
                     progress(done, total)
             damage += [f"{commit}: {fault}" for fault in dict.fromkeys(faults)]
         damage += _structure(archive)
-        return VerifyReport(archive.archive_id, len(archive.commits), total, size, 0, heads, damage)
+        return VerifyReport(
+            archive_id=archive.archive_id,
+            writers=len(heads),
+            commits=len(archive.commits),
+            objects=total,
+            size=size,
+            heads=heads,
+            problems=damage,
+        )
 
 
 def verify_deep(reader: Reader, *, progress: Progress | None = None) -> VerifyReport:
     """Open, decompress and decode everything that the secret opens."""
     archive = reader.archive
     entries = [(c, e) for c in archive.commits for e in c.objects if e.vault in reader.vaults]
-    records = size = done = 0
+    records = blobs = size = done = 0
     for vault in VAULTS:
         if vault not in reader.vaults:
             continue
@@ -90,6 +100,7 @@ def verify_deep(reader: Reader, *, progress: Progress | None = None) -> VerifyRe
             continue
         try:
             size += sum(len(piece) for piece in reader.pieces(entry))
+            blobs += 1
         except Damaged as error:
             reader.note(commit, error)
         done += 1
@@ -97,7 +108,15 @@ def verify_deep(reader: Reader, *, progress: Progress | None = None) -> VerifyRe
             progress(done, len(entries))
     heads = {commit.writer: commit.head.hex() for commit in archive.commits}
     return VerifyReport(
-        archive.archive_id, len(archive.commits), len(entries), size, records, heads, list(reader.damage)
+        archive_id=archive.archive_id,
+        writers=len(heads),
+        commits=len(archive.commits),
+        objects=len(entries),
+        size=size,
+        records=records,
+        blobs=blobs,
+        heads=heads,
+        problems=list(reader.damage),
     )
 
 

@@ -138,6 +138,10 @@ class Writer:
         """The archive's id."""
         return self._genesis.archive_id
 
+    def cursors(self, source: str) -> dict[str, dict[str, str]]:
+        """Where each group of a source was read up to, as of the last commit."""
+        return self._home.cursors(source)
+
     @property
     def pending_bytes(self) -> int:
         """What waits for the next commit, in bytes: sealed ones and those still in buffers."""

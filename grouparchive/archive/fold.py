@@ -1,0 +1,343 @@
+"""The archive folded to a moment: many commits, many runs, perhaps several archives, read as one history.
+
+States are those last recorded by then, events are told once each, people have one id each. Texts are fetched from their
+segments when asked for, so memory stays flat however long the history is.
+"""
+
+import threading
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final, TypeAlias
+
+from msgspec import Struct
+from msgspec.structs import replace
+
+from grouparchive.archive.chain import CommitInfo
+from grouparchive.archive.index import EventIndex, Place, Post
+from grouparchive.archive.moment import Moment, parse_moment
+from grouparchive.archive.people import People
+from grouparchive.archive.reader import Reader
+from grouparchive.crypto.signing import ManifestEntry
+from grouparchive.errors import Damaged, UsageError
+from grouparchive.model import codec
+from grouparchive.model.plan import Person
+from grouparchive.model.records import (
+    AnyRecord,
+    Attachment,
+    Ban,
+    Channel,
+    Edit,
+    Gap,
+    Group,
+    Member,
+    MemberId,
+    Message,
+    Pins,
+    Reaction,
+    Ref,
+    Role,
+    Setting,
+    Tombstone,
+    Vault,
+    Vote,
+)
+
+__all__ = ["Moment", "PostView", "View", "fold", "parse_moment"]
+
+OpenMessage: TypeAlias = Callable[[Message], AnyRecord]
+_CACHED_SEGMENTS: Final = 16
+
+
+class PostView(Struct, frozen=True, kw_only=True):
+    """A post as a person reads it: `text` and `html` as last edited, `edits` all revisions in order."""
+
+    message: Message
+    text: str
+    html: str
+    edits: tuple[Edit, ...] = ()
+    reactions: tuple[Reaction, ...] = ()
+    votes: tuple[Vote, ...] = ()
+
+
+def fold(readers: Sequence[Reader], moment: Moment | None = None, open_message: OpenMessage | None = None) -> "View":
+    """Read everything once and remember where it is.
+
+    Args:
+        readers: unlocked archives; several are merged.
+        moment: what to go back to; now by default.
+        open_message: opens end-to-end encrypted messages (`Platform.opener`).
+
+    Raises:
+        UsageError: the moment names a commit that is not there.
+        WrongSecret: the content is not open.
+    """
+    view = View(readers, moment or Moment(), open_message)
+    view.load()
+    return view
+
+
+class View:
+    """A folded archive. May be read from several threads.
+
+    `archive_id` is hex (of the first archive), `position` the commits taken in as "writer:seq" joined by ",", `moment` the time
+    in milliseconds after which nothing is shown: the one asked for, else that of the newest thing in it. `members` is canonical
+    id -> Member, {} where the roster is closed.
+    """
+
+    def __init__(self, readers: Sequence[Reader], moment: Moment, open_message: OpenMessage | None) -> None:
+        if not readers:
+            raise UsageError("no archive was named")
+        moment.check([commit for reader in readers for commit in reader.commits])
+        self.readers = tuple(readers)
+        self.archive_id = readers[0].archive_id.hex()
+        self.asked = moment
+        self._open_message = open_message
+        self._people = People(moment)
+        self._numbers: dict[MemberId, int] = {}
+        self._index = EventIndex()
+        self._segments: list[tuple[Reader, CommitInfo, ManifestEntry]] = []
+        self._cache: OrderedDict[int, list[bytes]] = OrderedDict()
+        self._lock = threading.Lock()
+        self._groups: dict[tuple[str, Ref], Group] = {}
+        self._channels: dict[Ref, Channel] = {}
+        self._settings: dict[Ref, dict[str, Setting]] = {}
+        self._roles: dict[Ref, dict[Ref, Role]] = {}
+        self._pins: dict[Ref, tuple[Ref, ...]] = {}
+        self._attachments: dict[tuple[Vault, Ref], Attachment] = {}
+        self._gaps: dict[tuple[str, Ref, str], Gap] = {}
+        chosen = [commit for reader in readers for commit in reader.commits if moment.takes_commit(commit)]
+        last = {commit.writer: commit for commit in sorted(chosen, key=lambda one: one.seq)}
+        self.position = ",".join(sorted(f"{writer}:{commit.seq}" for writer, commit in last.items()))
+        self.moment = max((commit.time for commit in last.values()), default=0)
+        self._roster_open = any("roster" in reader.vaults for reader in readers)
+
+    # --- loading ---
+
+    def load(self) -> None:
+        """Read it all, once."""
+        for reader in self.readers:
+            if "roster" in reader.vaults:
+                for commit, record in reader.records("roster"):
+                    self._roster_record(commit, record)
+        for reader, objects in self._in_order():
+            first = len(self._segments)
+            self._segments += [(reader, commit, entry) for commit, entry in objects]
+            for commit, number, data in reader.numbered("content", objects):
+                try:
+                    records = codec.decode_lines(data)
+                except Damaged as error:
+                    reader.note(commit, error)
+                    continue
+                for line, record in enumerate(records):
+                    self._content_record(commit, record, Place(first + number, line))
+        self._index.settle()
+        self.moment = self.asked.time if self.asked.time is not None else max(self.moment, self._index.newest)
+
+    def _in_order(self) -> Iterator[tuple[Reader, list[tuple[CommitInfo, ManifestEntry]]]]:
+        """The segments of all archives by the time of their commits, in runs of one archive each."""
+        if len(self.readers) == 1:
+            yield self.readers[0], self.readers[0].objects("content")
+            return
+        latest = [0] * len(self.readers)
+        tagged: list[tuple[int, int, int, tuple[CommitInfo, ManifestEntry]]] = []
+        for number, reader in enumerate(self.readers):
+            for place, one in enumerate(reader.objects("content")):
+                latest[number] = max(latest[number], one[0].time)
+                tagged.append((latest[number], number, place, one))
+        run: list[tuple[CommitInfo, ManifestEntry]] = []
+        current = -1
+        for _, number, _, one in sorted(tagged, key=lambda entry: entry[:3]):
+            if number != current and run:
+                yield self.readers[current], run
+                run = []
+            current = number
+            run.append(one)
+        if run:
+            yield self.readers[current], run
+
+    def _roster_record(self, commit: CommitInfo, record: AnyRecord) -> None:
+        if isinstance(record, Attachment):
+            self._attachments.setdefault(("roster", record.ref), record)
+        else:
+            self._people.add(commit, record)
+
+    def _content_record(self, commit: CommitInfo, record: AnyRecord, place: Place) -> None:
+        match record:
+            case Message() | Edit() | Reaction() | Vote():
+                if self.asked.takes_event(commit, record):
+                    opened = self._opened(record)
+                    self._index.add(opened, place, self._number(opened.author))
+            case Tombstone():
+                if self.asked.takes_event(commit, record):
+                    self._index.delete(record.channel, record.target)
+            case Attachment(ref=ref):
+                if self.asked.seq is None or self.asked.takes_commit(commit):
+                    self._attachments.setdefault(("content", ref), record)
+            case _ if self.asked.takes_commit(commit):
+                self._state(record)
+
+    def _state(self, record: AnyRecord) -> None:
+        match record:
+            case Group():
+                self._groups[record.origin, record.ref] = record
+            case Channel():
+                self._channels[record.ref] = record
+            case Setting():
+                self._settings.setdefault(record.channel, {})[record.name] = record
+            case Role():
+                self._roles.setdefault(record.group, {})[record.ref] = record
+            case Pins():
+                self._pins[record.channel] = record.messages
+            case Gap():
+                self._gaps.setdefault((record.code, record.scope, record.detail), record)
+
+    def _opened(self, record: Post) -> Post:
+        if self._open_message is None or not isinstance(record, Message) or record.type != "encrypted":
+            return record
+        opened = self._open_message(record)
+        return opened if isinstance(opened, (Message, Edit, Reaction, Vote)) else record
+
+    def _number(self, author: MemberId) -> int:
+        """A person as a number. 0 where the roster is closed: then two ids may be one person."""
+        if not author or not self._roster_open:
+            return 0
+        person = self._people.canonical(author)
+        return self._numbers.setdefault(person, len(self._numbers) + 1)
+
+    # --- structure and people ---
+
+    @property
+    def members(self) -> dict[MemberId, Member]:
+        """Who is who: canonical id -> the newest that is known of them. {} where the roster is closed."""
+        return self._people.members
+
+    def canonical(self, member: MemberId) -> MemberId:
+        """The one id of a person."""
+        return self._people.canonical(member)
+
+    def groups(self) -> list[Group]:
+        """All groups, in the order in which they were first archived."""
+        return [replace(group, topic=self._people.text(group.topic)) for group in self._groups.values()]
+
+    def channels(self, group: Ref) -> list[Channel]:
+        """A group's channels, in the order in which they were first archived."""
+        return [
+            replace(channel, topic=self._people.text(channel.topic))
+            for channel in self._channels.values()
+            if channel.group == group
+        ]
+
+    def settings(self, channel: Ref) -> list[Setting]:
+        """A channel's settings."""
+        return [self._people.setting(one) for one in self._settings.get(channel, {}).values()]
+
+    def roles(self, group: Ref) -> list[Role]:
+        """A group's roles."""
+        return list(self._roles.get(group, {}).values())
+
+    def pins(self, channel: Ref) -> tuple[Ref, ...]:
+        """What was pinned in a channel, as far as it was not deleted."""
+        return tuple(ref for ref in self._pins.get(channel, ()) if self._index.find(channel, ref))
+
+    def people(self, group: Ref) -> list[Person]:
+        """A group's members, from the newest snapshot of each channel. [] where the roster is closed."""
+        return self._people.people(channel.ref for channel in self._channels.values() if channel.group == group)
+
+    def bans(self, group: Ref) -> list[Ban]:
+        """Who must not come back. [] where the roster is closed."""
+        return self._people.bans(channel.ref for channel in self._channels.values() if channel.group == group)
+
+    def gaps(self) -> list[Gap]:
+        """What could not be had, each once."""
+        return list(self._gaps.values())
+
+    def counts(self) -> dict[str, int]:
+        """How many of each kind of thing are there."""
+        return {
+            "groups": len(self._groups),
+            "channels": len(self._channels),
+            "members": len({one.id for group in self._groups.values() for one in self.people(group.ref)}),
+            **self._index.counts(),
+            "attachments": len(self._attachments),
+        }
+
+    def message_count(self, channel: Ref) -> int:
+        """Messages in a channel."""
+        return self._index.count(channel)
+
+    # --- posts ---
+
+    def timeline(self, channel: Ref) -> Iterator[Post]:
+        """A channel's events by time, those of one time as they came in. What was deleted by then is left out."""
+        for place in self._index.timeline(channel):
+            yield from self._fetch(place)
+
+    def posts(self, channel: Ref) -> Iterator[PostView]:
+        """A channel's posts by time, each with its revisions, reactions and votes."""
+        for place in self._index.timeline(channel, only=Message):
+            for message in self._fetch(place):
+                if isinstance(message, Message):
+                    yield self._post(message)
+
+    def message(self, channel: Ref, ref: Ref) -> Message | None:
+        """One message, None when it is not there or was deleted."""
+        place = self._index.find(channel, ref)
+        found = next(self._fetch(place), None) if place else None
+        return found if isinstance(found, Message) else None
+
+    def attachment(self, ref: Ref, vault: Vault = "content") -> Attachment | None:
+        """Where a file's bytes are, None where they were never had."""
+        return self._attachments.get((vault, ref))
+
+    def blob(self, blob_id: str) -> Iterator[bytes]:
+        """A file's bytes in pieces, from the archive that has it.
+
+        Raises:
+            NoArchive: none has it.
+            Damaged: as `Reader.blob`.
+        """
+        having = [reader for reader in self.readers if reader.has_blob(blob_id)]
+        return (having or list(self.readers))[0].blob(blob_id)
+
+    def damage(self) -> list[str]:
+        """What was found damaged so far, in all archives."""
+        return [sentence for reader in self.readers for sentence in reader.damage]
+
+    def _post(self, message: Message) -> PostView:
+        about = [one for place in self._index.about(message.channel, message.ref) for one in self._fetch(place)]
+        edits = tuple(one for one in about if isinstance(one, Edit))
+        newest: Message | Edit = edits[-1] if edits else message
+        return PostView(
+            message=message,
+            text=newest.text,
+            html=newest.html,
+            edits=edits,
+            reactions=tuple(one for one in about if isinstance(one, Reaction)),
+            votes=tuple(one for one in about if isinstance(one, Vote)),
+        )
+
+    def _fetch(self, place: Place) -> Iterator[Post]:
+        """The record at a place; nothing where its segment was damaged since."""
+        lines = self._lines(place.segment)
+        if place.line >= len(lines):
+            return
+        record = codec.decode(lines[place.line])
+        if isinstance(record, (Message, Edit, Reaction, Vote)):
+            yield self._people.event(self._opened(record))
+
+    def _lines(self, number: int) -> list[bytes]:
+        with self._lock:
+            if number in self._cache:
+                self._cache.move_to_end(number)
+                return self._cache[number]
+        reader, commit, entry = self._segments[number]
+        try:
+            lines = list(codec.lines(reader.payload(entry)))
+        except Damaged as error:
+            reader.note(commit, error)
+            lines = []
+        with self._lock:
+            self._cache[number] = lines
+            while len(self._cache) > _CACHED_SEGMENTS:
+                self._cache.popitem(last=False)
+        return lines
