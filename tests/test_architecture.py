@@ -37,7 +37,7 @@ ONLY_IN = {
     "pickle": (),
     "click": ("grouparchive/cli/",),
     "subprocess": ("grouparchive/cli/", "grouparchive/demo/"),
-    "sqlite3": ("grouparchive/archive/", "grouparchive/platforms/sandbox"),
+    "sqlite3": ("grouparchive/archive/", "grouparchive/platforms/sandbox", "grouparchive/demo/"),
     "cryptography": ("grouparchive/crypto/", "grouparchive/archive/", "grouparchive/platforms/matrix/"),
     "getpass": ("grouparchive/cli/",),
     "random": ("grouparchive/demo/",),
