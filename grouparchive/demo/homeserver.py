@@ -14,6 +14,7 @@ import os
 import secrets
 import shutil
 import socket
+import sqlite3
 import subprocess
 import sys
 import tempfile
@@ -122,6 +123,17 @@ class Homeserver:
     def restart(self) -> None:
         """End it and start it again on the same port with the same data."""
         self._end_process()
+        self._launch(int(self.url.rsplit(":", 1)[1]))
+
+    def settle(self) -> None:
+        """After seeding thousands of posts: let SQLite count its tables, as PostgreSQL does by itself, and start again.
+
+        Without it SQLite finds the edits of a page by walking all posts: a room of 10,000 is read 20 times slower.
+        """
+        self._end_process()
+        with contextlib.closing(sqlite3.connect(self.folder / "homeserver.db")) as database:
+            database.execute("ANALYZE")
+            database.commit()
         self._launch(int(self.url.rsplit(":", 1)[1]))
 
     def register(self, localpart: str, *, admin: bool = False, password: str = "") -> str:
