@@ -47,7 +47,7 @@ Known = Callable[[Key], Outcome | None]
 
 _ORDER = (
     "rooms", "post", "text", "formatting", "order", "author", "time", "reply", "thread", "edit", "reaction", "poll",
-    "file", "pin", "name", "topic", "picture", "setting", "role", "ban",
+    "file", "pin", "service line", "name", "topic", "picture", "setting", "role", "ban",
 )  # fmt: skip
 
 

@@ -109,6 +109,9 @@ class PostComparison:
 
     def message(self, message: Message) -> None:
         """One archived message."""
+        if message.type == "service":
+            self.tally.add("service line", same=False, explained=True)
+            return
         key = self.key("post", message.ref)
         promised = message.ref in self.posts and (key in self.announced or self.rules.gathers(message))
         now = self.found.messages.get(key)
