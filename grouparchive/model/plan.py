@@ -271,6 +271,9 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     archive_id: str
     position: str  # which commits were read, as text: "writer:seq" joined by ","
     moment: Millis  # posts later than this are left out
+    as_of: Name = (
+        ""  # what folds the archive to the same moment again: a commit's number, or a time in milliseconds and "ms"
+    )
     group: Group
     channels: tuple[Channel, ...]
     settings: tuple[Setting, ...] = ()
@@ -288,6 +291,7 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     archive_id: str
     position: str
     moment: Millis
+    as_of: Name = ""  # as in Desired
     group: Ref
     group_name: Name
     target: Name  # the name of the source entry it goes to

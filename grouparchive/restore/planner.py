@@ -114,6 +114,7 @@ class _Planner:
             archive_id=self.desired.archive_id,
             position=self.desired.position,
             moment=self.desired.moment,
+            as_of=self.desired.as_of,
             group=self.desired.group.ref,
             group_name=self.desired.group.name,
             target=target,

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from grouparchive.archive.fold import View
 from grouparchive.errors import UsageError
 from grouparchive.model.plan import (
     BanMember,
@@ -23,7 +24,7 @@ from grouparchive.model.plan import (
     Replay,
     Reveal,
 )
-from grouparchive.model.ports import OpenBlob, Target
+from grouparchive.model.ports import Target
 from grouparchive.model.records import (
     Ban,
     Channel,
@@ -38,7 +39,7 @@ from grouparchive.model.records import (
     Setting,
 )
 from grouparchive.restore.binding import Natives
-from grouparchive.restore.desire import ArchiveTimelines, Timelines, View, desired, natives_of
+from grouparchive.restore.desire import ArchiveTimelines, Timelines, desired, natives_of
 from grouparchive.restore.report_posts import PostComparison
 from grouparchive.restore.tally import FeatureRow, Tally
 
@@ -110,29 +111,21 @@ class Found:
         return {(channel, self.people[one].native) for channel, one in self._bans if one in self.people}
 
 
-def compare(
-    plan: Plan,
-    view: View,
-    target: Target,
-    *,
-    open_blob: OpenBlob,
-    outcome: Known | None = None,
-) -> list[FeatureRow]:
+def compare(plan: Plan, view: View, target: Target, *, outcome: Known | None = None) -> list[FeatureRow]:
     """Read the rebuilt group and compare.
 
     Args:
         plan: by which it was rebuilt.
-        view: the archive folded to the plan's moment.
+        view: the archive folded to the plan's moment (`desire.moment_of`).
         target: where it was rebuilt; where it has a method `media(ref)`, files are compared byte by byte.
-        open_blob: the archive's files.
-        outcome: what the journal tells of an action, if there is one: a failure that was told is explained.
+        outcome: `Journal.outcome`, if there is a journal: a failure that was told is explained.
 
     Raises:
         UsageError: nothing of this plan stands at the target.
         PlatformError: the target cannot be read.
     """
-    timelines = ArchiveTimelines(view, open_blob)
-    return compare_with(plan, desired(view, plan.group), timelines, target, natives=natives_of(view), outcome=outcome)
+    wanted = desired(view, plan.group)
+    return compare_with(plan, wanted, ArchiveTimelines(view), target, natives=natives_of(view), outcome=outcome)
 
 
 def compare_with(
