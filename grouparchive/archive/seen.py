@@ -33,6 +33,7 @@ class Seen:
         self._state = state
         self._events: set[bytes] = set()
         self._lasting: dict[bytes, bytes] = {}
+        self._faces: dict[bytes, bytes] = {}  # files of the roster
 
     def fresh(self, record: Record) -> bool:
         """As `Writer.fresh`."""
@@ -58,25 +59,37 @@ class Seen:
 
     def fresh_media(self, ref: str, vault: Vault) -> bool:
         """As `Writer.fresh_media`."""
-        return self._value(tag(self._keys.lasting, "media", vault, ref)) is None
+        name = tag(self._keys.lasting, "media", vault, ref)
+        return name not in self._faces if vault == "roster" else self._value(name) is None
 
     def mark_media(self, ref: str, vault: Vault) -> None:
         """A file's bytes are stored."""
-        self._lasting[tag(self._keys.lasting, "media", vault, ref)] = b""
+        self._files(vault)[tag(self._keys.lasting, "media", vault, ref)] = b""
 
     def blob(self, digest: bytes, vault: Vault) -> bytes | None:
         """The blob that holds these bytes already."""
-        return self._value(tag(self._keys.lasting, "blob", vault, digest.hex())) or None
+        name = tag(self._keys.lasting, "blob", vault, digest.hex())
+        return (self._faces.get(name) if vault == "roster" else self._value(name)) or None
 
     def mark_blob(self, digest: bytes, vault: Vault, oid: bytes) -> None:
         """These bytes are in this blob."""
-        self._lasting[tag(self._keys.lasting, "blob", vault, digest.hex())] = oid
+        self._files(vault)[tag(self._keys.lasting, "blob", vault, digest.hex())] = oid
+
+    def _files(self, vault: Vault) -> dict[bytes, bytes]:
+        """Where files of a vault are remembered. Members' pictures for this run only: whoever has this machine could try a
+        candidate's public picture against a lasting tag.
+        """
+        return self._faces if vault == "roster" else self._lasting
+
+    def known_cursors(self, source: str) -> dict[str, dict[str, str]]:
+        """As `WriterHome.cursors`."""
+        return self._state.cursors(self._keys.cursor, source)
 
     def cursors(self, changes: dict[str, dict[str, dict[str, str]]]) -> dict[str, dict[str, dict[str, str]]]:
         """Changed cursors made whole: what stands in the state, with the changes over it."""
         whole: dict[str, dict[str, dict[str, str]]] = {}
         for source, groups in changes.items():
-            before = self._state.cursors(self._keys.cursor, source)
+            before = self.known_cursors(source)
             for group, entries in groups.items():
                 merged = {**before.get(group, {}), **entries}
                 whole.setdefault(source, {})[group] = {name: value for name, value in merged.items() if value}

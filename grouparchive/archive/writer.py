@@ -178,7 +178,9 @@ class Writer:
         return self._seen.fresh_roster(channel, digest_input)
 
     def fresh_media(self, ref: str, vault: Vault = "content") -> bool:
-        """Was this file not stored yet? Adding its `Attachment` makes it stored."""
+        """Was this file not stored yet? Adding its `Attachment` makes it stored. Files of the roster are remembered for this
+        run only, because a lasting tag of a member's picture would be a tag of the member.
+        """
         return self._seen.fresh_media(ref, vault)
 
     def add_blob(self, pieces: Iterable[bytes], vault: Vault = "content") -> StoredBlob:

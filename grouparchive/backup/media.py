@@ -69,9 +69,11 @@ class MediaQueue:
         self._enqueue(Wanted(file.ref, file.vault, file.mime, 0, group))
 
     def waiting(self, group: Ref) -> str:
-        """What of a group did not come yet, for its cursor; "" is nothing."""
+        """What of a group did not come yet, for its cursor; "" is nothing. Members' pictures never wait there: this machine can
+        read its cursors.
+        """
         left = [*self._running.values(), *self._queue, *self._failed]
-        left = [wanted for wanted in left if wanted.group == group][:_MAX_WAITING]
+        left = [wanted for wanted in left if wanted.group == group and wanted.vault != "roster"][:_MAX_WAITING]
         rows = [(wanted.ref, wanted.vault, wanted.mime, wanted.tries) for wanted in left]
         return msgspec.json.encode(rows).decode() if rows else ""
 

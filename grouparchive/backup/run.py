@@ -180,8 +180,9 @@ class _Run:
             self._records(page.records)
             for gap in page.gaps:
                 self._gap(gap, news=bool(page.cursor))
+            faces = self._faces_changed(group, page)
             for file in page.media:
-                if self._writer.fresh_media(file.ref, file.vault):
+                if (faces or file.vault != "roster") and self._writer.fresh_media(file.ref, file.vault):
                     self._media.want(group, file)
             self._cursors.setdefault(group, {}).update(page.cursor)
         self._tell()
@@ -217,6 +218,16 @@ class _Run:
                 rows.append(("ban", *self._identities.who(record.member), by, record.reason, record.time))
         lines = sorted(json.dumps(row) for row in rows)
         return self._writer.fresh_roster(channel, hashlib.sha256("\n".join(lines).encode()).digest())
+
+    def _faces_changed(self, group: Ref, page: Page) -> bool:
+        """Do the members' pictures on a page differ from last time? The writer remembers no single one of them (a tag of a
+        picture would be a tag of its member), so they are read again all together, and only then.
+        """
+        faces = sorted(file.ref for file in page.media if file.vault == "roster")
+        if not faces:
+            return False
+        place = next((record.channel for record in page.records if isinstance(record, Roster)), group)
+        return self._writer.fresh_roster(f"{place} faces", hashlib.sha256("\n".join(faces).encode()).digest())
 
     def _add(self, record: Record) -> None:
         try:
@@ -259,7 +270,9 @@ class _Run:
         with _uninterrupted():
             for wanted, stored in self._media.finished():
                 if stored is None:
-                    self._gap(Gap(code=Known.MEDIA_UNAVAILABLE, scope=wanted.ref))
+                    # The state remembers gaps: which member's picture failed must not be among them.
+                    scope = "" if wanted.vault == "roster" else wanted.ref
+                    self._gap(Gap(code=Known.MEDIA_UNAVAILABLE, scope=scope))
                     continue
                 file = Attachment(
                     ref=wanted.ref, blob=stored.blob, size=stored.size, sha256=stored.sha256, mime=wanted.mime
