@@ -6,6 +6,7 @@ from typing import Protocol, TypeAlias, runtime_checkable
 from grouparchive.archive.fold import Moment, View
 from grouparchive.errors import Damaged, NoArchive, UsageError
 from grouparchive.model.plan import Desired, Plan
+from grouparchive.model.ports import OpenBlob
 from grouparchive.model.records import Attachment, Edit, MemberId, Message, Reaction, Ref, Vote
 
 TimelineRecord: TypeAlias = Message | Edit | Reaction | Vote
@@ -29,10 +30,16 @@ class Timelines(Protocol):
 
 
 class ArchiveTimelines:
-    """The posts and files of a folded archive, as the planner and the applier read them."""
+    """The posts and files of a folded archive, as the planner and the applier read them.
 
-    def __init__(self, view: View) -> None:
+    Args:
+        view: the folded archive.
+        open_blob: gives a file's bytes, the view's own `blob` by default.
+    """
+
+    def __init__(self, view: View, open_blob: OpenBlob | None = None) -> None:
         self._view = view
+        self._open_blob = open_blob or view.blob
         self._found: dict[Ref, Attachment | None] = {}
 
     def __call__(self, channel: Ref) -> Iterator[TimelineRecord]:
@@ -42,12 +49,12 @@ class ArchiveTimelines:
     def attachment(self, ref: Ref) -> Attachment | None:
         """See `Timelines`. A file whose bytes do not open counts as one that was never had."""
         if ref not in self._found:
-            self._found[ref] = _readable(self._view, ref)
+            self._found[ref] = _readable(self._view, self._open_blob, ref)
         return self._found[ref]
 
     def blob(self, blob_id: str) -> Iterator[bytes]:
         """See `Timelines`."""
-        return self._view.blob(blob_id)
+        return self._open_blob(blob_id)
 
 
 def desired(view: View, group: Ref) -> Desired:
@@ -64,7 +71,7 @@ def desired(view: View, group: Ref) -> Desired:
     channels = tuple(view.channels(group))
     avatars = {}
     for ref in {found.avatar, *(channel.avatar for channel in channels)} - {""}:
-        attachment = _readable(view, ref)
+        attachment = _readable(view, view.blob, ref)
         if attachment:
             avatars[ref] = attachment.blob
     return Desired(
@@ -111,12 +118,12 @@ def _as_of(view: View) -> str:
     return f"{view.moment}ms"
 
 
-def _readable(view: View, ref: Ref) -> Attachment | None:
+def _readable(view: View, open_blob: OpenBlob, ref: Ref) -> Attachment | None:
     """An attachment whose bytes open."""
     attachment = view.attachment(ref)
     if attachment is not None:
         try:
-            next(iter(view.blob(attachment.blob)), b"")
+            next(iter(open_blob(attachment.blob)), b"")
         except (Damaged, NoArchive):
             return None
     return attachment

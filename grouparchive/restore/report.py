@@ -24,7 +24,7 @@ from grouparchive.model.plan import (
     Replay,
     Reveal,
 )
-from grouparchive.model.ports import Target
+from grouparchive.model.ports import OpenBlob, Target
 from grouparchive.model.records import (
     Ban,
     Channel,
@@ -111,13 +111,16 @@ class Found:
         return {(channel, self.people[one].native) for channel, one in self._bans if one in self.people}
 
 
-def compare(plan: Plan, view: View, target: Target, *, outcome: Known | None = None) -> list[FeatureRow]:
+def compare(
+    plan: Plan, view: View, target: Target, *, open_blob: OpenBlob | None = None, outcome: Known | None = None
+) -> list[FeatureRow]:
     """Read the rebuilt group and compare.
 
     Args:
         plan: by which it was rebuilt.
         view: the archive folded to the plan's moment (`desire.moment_of`).
         target: where it was rebuilt; where it has a method `media(ref)`, files are compared byte by byte.
+        open_blob: the archive's files, the view's own by default.
         outcome: `Journal.outcome`, if there is a journal: a failure that was told is explained.
 
     Raises:
@@ -125,7 +128,9 @@ def compare(plan: Plan, view: View, target: Target, *, outcome: Known | None = N
         PlatformError: the target cannot be read.
     """
     wanted = desired(view, plan.group)
-    return compare_with(plan, wanted, ArchiveTimelines(view), target, natives=natives_of(view), outcome=outcome)
+    return compare_with(
+        plan, wanted, ArchiveTimelines(view, open_blob), target, natives=natives_of(view), outcome=outcome
+    )
 
 
 def compare_with(
