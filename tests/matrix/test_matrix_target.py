@@ -277,14 +277,14 @@ def test_posts_come_back_with_text_author_time_and_links(rebuilding: Callable[..
         (threaded_ref, first_ref)
     ]
     for marker in (first.key, edit.key):
-        assert built.event(built.target._markers.post(built.room, marker))["content"]["m.mentions"] == {}
+        assert built.event(built.target._session.markers.post(built.room, marker))["content"]["m.mentions"] == {}
 
 
 def test_every_type_of_post_comes_back(rebuilding: Callable[..., Rebuilding]) -> None:
     built = rebuilding()
     ann = built.author("Quiet Heron")
     url = built.do(Upload(key=key(), blob="1" * 64, mime="image/png", size=len(PICTURE)))
-    assert b"".join(built.target._api.media(url)) == PICTURE
+    assert b"".join(built.target._session.api.media(url)) == PICTURE
     media = PostMedia(upload=url, name="one.png", mime="image/png", size=len(PICTURE), width=2, height=3)
     poll = Poll(question="When?", options=(("a", "Now"), ("b", "Later")), choices=2, anonymous=True)
     posts = [
@@ -331,7 +331,7 @@ def test_a_post_with_several_files_is_several_events(rebuilding: Callable[..., R
 def test_a_large_file_is_streamed(rebuilding: Callable[..., Rebuilding]) -> None:
     built = rebuilding()
     url = built.do(Upload(key=key(), blob="2" * 64))
-    assert b"".join(built.target._api.media(url)) == LARGE
+    assert b"".join(built.target._session.api.media(url)) == LARGE
 
 
 def test_a_long_post_loses_its_formatting_not_its_words(rebuilding: Callable[..., Rebuilding]) -> None:
@@ -354,7 +354,7 @@ def test_an_edited_caption_keeps_its_picture_also_after_a_restart(rebuilding: Ca
     ref = built.do(built.post(type="image", text="old words", media=(media,)))
     for forget in (False, True):
         if forget:
-            built.target._shown.clear()
+            built.target._posting._shown.clear()
         edit = EditPost(key=key(), channel=built.room, message="$e", target=ref, time=1, text="new words")
         new = built.event(built.do(edit))["content"]["m.new_content"]
         assert (new["msgtype"], new["url"], new["filename"], new["body"]) == (
