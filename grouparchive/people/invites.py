@@ -249,7 +249,8 @@ class _Sender:
         """Is somebody who was invited to the group in it? An answer is final: who left again is not asked anew."""
         key = self.key(invitee, self.campaign.group)
         if self.journal.note(key) not in ANSWERED:
-            known = self.look(self.message(invitee, self.campaign.group))
+            message = self.message(invitee, self.campaign.group)
+            known = self.look(message) if message.recipient else None
             if known is not None and known.note in ANSWERED:
                 self.journal.write(key, "already", known.note)
         return self.journal.note(key) == "joined"

@@ -30,7 +30,7 @@ class MatrixMessenger:
     platform: ClassVar[str] = "matrix"
 
     def __init__(self, source: Source, *, transport: httpx.BaseTransport | None = None) -> None:
-        token = source.secrets.get("token", "")
+        token = source.secrets.get("token", "").strip()
         if not token:
             raise UsageError("the access token is missing", hint="Set the source up again: grouparchive source add")
         self._api = MatrixApi(client(source.options.get("origin", ""), token, transport))

@@ -36,8 +36,8 @@ class Session:
         self.origin = source.options.get("origin", "")
         if not source.secrets.get("token"):
             raise UsageError("the access token is missing", hint="Set the source up again: grouparchive source add")
-        self.api = MatrixApi(client(self.origin, source.secrets["token"], transport))
-        service = source.secrets.get("as-token", "")
+        self.api = MatrixApi(client(self.origin, source.secrets["token"].strip(), transport))
+        service = source.secrets.get("as-token", "").strip()
         self.service = MatrixApi(client(self.origin, service, transport)) if service else None
         self._lock = threading.Lock()
         self._locks: dict[str, threading.Lock] = {}
