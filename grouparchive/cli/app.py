@@ -131,12 +131,18 @@ def _global_options(*, environment: bool) -> list[click.Option]:
     ]
 
 
+def _examples(text: str | None) -> str | None:
+    """Help texts are raw strings; the mark that keeps an example's lines apart is one sign for click."""
+    return text.replace("\\b\n", "\b\n") if text else text
+
+
 class _Anywhere(click.Command):
     """A command that also takes the global options."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.own = list(self.params)
+        self.help = _examples(self.help)
+        self.own = [param for param in self.params if isinstance(param, click.Option)]
         self.params = [*self.params, *_global_options(environment=False)]
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -175,6 +181,7 @@ class Root(click.Group):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.help = _examples(self.help)
         self.params = [*self.params, *_global_options(environment=True)]
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -239,7 +246,7 @@ def run(args: Sequence[str] | None = None) -> int:
         said = as_said(error)
         options.output.error(said)
         if said.__class__ is GroupArchiveError and options.verbosity > 0:
-            options.output.detail(_where(error))
+            options.output.detail(where(error))
         return said.code
     return result if isinstance(result, int) else 0
 
@@ -308,7 +315,7 @@ def _system(error: OSError) -> GroupArchiveError:
             return GroupArchiveError(f"the system refused: {reason}")
 
 
-def _where(error: Exception) -> str:
+def where(error: Exception) -> str:
     """The kind of an exception and the line it came from; no value, for values may be secret."""
     frames = traceback.extract_tb(error.__traceback__)
     ours = [frame for frame in frames if "grouparchive" in Path(frame.filename).parts]

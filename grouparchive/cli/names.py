@@ -1,0 +1,27 @@
+"""How people are called where an archive is shown: by opaque ids, or by name where the roster was asked for."""
+
+from grouparchive.cli.surroundings import Opened
+from grouparchive.model.records import MemberId
+
+
+class Names:
+    """How people are called in an export: ids, or names where the roster was asked for."""
+
+    def __init__(self, opened: Opened, *, with_roster: bool) -> None:
+        self._members = opened.view.members if with_roster else {}
+
+    def of(self, member: MemberId) -> str:
+        """What one person is called; "" for nobody."""
+        found = self._members.get(member)
+        return (found.name or found.native) if found else member
+
+    def text(self, text: str) -> str:
+        """A stored text with names for its mentions, where there are any."""
+        if "{member:" not in text:
+            return text
+        head, *rest = text.split("{member:")
+        parts = [head]
+        for piece in rest:
+            member, closed, after = piece.partition("}")
+            parts.append(f"@{self.of(member)}{after}" if closed and len(member) == 32 else "{member:" + piece)
+        return "".join(parts)

@@ -1,0 +1,291 @@
+"""`plan`, `show`, `apply`, `report`: the way back, from the archive over a reviewed plan to a rebuilt group."""
+
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Literal, cast
+
+import click
+from msgspec.structs import replace
+
+from grouparchive.cli import plan_words
+from grouparchive.cli.app import Command
+from grouparchive.cli.files import write_whole
+from grouparchive.cli.output import duration, many
+from grouparchive.cli.surroundings import Opened, Run, start
+from grouparchive.errors import UnsafePlan, UsageError
+from grouparchive.model.plan import Plan, Policy
+from grouparchive.model.ports import Target
+from grouparchive.platforms import registry
+from grouparchive.restore import planfile
+from grouparchive.restore.applier import Report
+from grouparchive.restore.applier import apply as apply_plan
+from grouparchive.restore.desire import ArchiveTimelines, desired
+from grouparchive.restore.journal import Journal, journal_path
+from grouparchive.restore.metadata import stripping
+from grouparchive.restore.planner import make_plan
+from grouparchive.restore.report import compare
+
+NEW_GAPS = 3
+_CONTENT = ("none", "structure", "pinned", "consented", "all")
+_AUTHORS = ("anonymous", "ghost", "consented")
+
+
+@click.command(cls=Command)
+@click.argument("group")
+@click.option("--to", "target", required=True, metavar="NAME", help="The source entry where it is rebuilt.")
+@click.option("--as-of", "moment", default="", metavar="T", help="Before the attack: 2026-05-01T12:00, or a commit.")
+@click.option(
+    "--content",
+    type=click.Choice(_CONTENT),
+    default="structure",
+    show_default=True,
+    help="Which posts are written again. Whoever gets in reads them, infiltrators too.",
+)
+@click.option(
+    "--authors",
+    type=click.Choice(_AUTHORS),
+    default="anonymous",
+    show_default=True,
+    help="Whose posts they are: nobody's, or invented stand-ins', one for each person.",
+)
+@click.option("-o", "--output", "out", required=True, metavar="PLAN", help="Where the plan is written, sealed.")
+@click.pass_context
+def plan(context: click.Context, *, group: str, target: str, moment: str, content: str, authors: str, out: str) -> None:
+    r"""Plan how a group is rebuilt, and what will be lost. Touches nothing.
+
+    GROUP is a name or a reference, as `grouparchive groups` shows them. The plan is sealed: only who opens the archive
+    reads it.
+
+    \b
+    Example:
+      grouparchive plan "Example group" --to home --as-of 2026-05-01T12:00 -o way-back.plan
+      grouparchive plan "Example group" --to home --content all --authors ghost -o way-back.plan
+    """
+    run = start(context)
+    path = Path(out).expanduser().absolute()
+    if not path.parent.is_dir():
+        raise UsageError("the folder for the plan is not there", hint="Make the folder first.")
+    run.profile.source_file(target)
+    opened = run.fold(moment)
+    wanted = replace(desired(opened.view, opened.group(group).ref), position=opened.position(moment))
+    policy = Policy(
+        key=secrets.token_hex(32),
+        content=cast('Literal["none", "structure", "pinned", "consented", "all"]', content),
+        authors=cast('Literal["anonymous", "ghost", "consented"]', authors),
+    )
+    with _target(run, opened, target) as place:
+        run.output.detail("Looking at the target...")
+        observed = place.observe()
+        timelines = ArchiveTimelines(opened.view, opened.blob)
+        made = make_plan(wanted, observed, place.performs, policy, timelines, target=target)
+    opened.check_damage()
+    reader = opened.readers[0]
+    planfile.save(path, made, reader.key("content").public, archive_id=reader.archive_id, epoch=0)
+    found = plan_words.facts(made)
+    posts = sum(room.posts for room in found.rooms)
+    run.output.line(f"Planned: {many(len(found.rooms), 'room')}, {many(posts, 'post')}, {many(found.bans, 'ban')}.")
+    run.output.line(f"{many(len(found.gaps), 'kind')} of loss, about {duration(found.seconds)} of work.")
+    run.output.line(f"Digest: {found.digest}")
+    run.output.note(f"Look at it before anything is done: grouparchive show {_shown(out)}")
+    run.output.done(
+        digest=found.digest,
+        rooms=len(found.rooms),
+        posts=posts,
+        gaps=[{"code": code, "count": count} for code, count, _ in found.gaps],
+        seconds=round(found.seconds, 1),
+    )
+
+
+def _shown(path: str) -> str:
+    return f'"{path}"' if " " in path else path
+
+
+@click.command(cls=Command)
+@click.argument("path", metavar="PLAN", type=click.Path())
+@click.option("--gaps", "gaps_only", is_flag=True, help="Only what will be lost.")
+@click.option("--html", "html", metavar="OUT", help="Also write a page for review, for a screen or for paper.")
+@click.pass_context
+def show(context: click.Context, path: str, html: str | None, *, gaps_only: bool) -> None:
+    r"""Show a plan: what will be done, and what will be lost.
+
+    \b
+    Example:
+      grouparchive show way-back.plan
+      grouparchive show way-back.plan --gaps
+    """
+    run = start(context)
+    found = plan_words.facts(load(run, Path(path))[0])
+    for line in plan_words.lines(found, gaps_only=gaps_only):
+        run.output.line(line)
+    if html:
+        out = Path(html).expanduser().absolute()
+        write_whole(out, plan_words.as_page(found).encode("utf-8", "replace"))
+        run.output.warn("the page can be read by whoever gets the file: it shows the names of the group and its rooms")
+    for code, count, text in found.gaps:
+        run.output.event("gap", code=code, count=count, text=text)
+    if not gaps_only:
+        for room in found.rooms:
+            run.output.event(
+                "room", name=room.name, neutral=room.neutral, private=room.private, posts=room.posts, files=room.files
+            )
+    run.output.done(
+        digest=found.digest,
+        words=plan_words.digest_words(found.digest),
+        group=found.group,
+        target=found.target,
+        moment=found.moment,
+        content=found.content,
+        authors=found.authors,
+        seconds=round(found.seconds, 1),
+    )
+
+
+@click.command(cls=Command)
+@click.argument("path", metavar="PLAN", type=click.Path())
+@click.option("--expect", metavar="DIGEST", help="The digest that was reviewed; needed where nobody can be asked.")
+@click.option("--dry-run", is_flag=True, help="Check everything, do nothing.")
+@click.option("--reveal", is_flag=True, help="Also give the real name, topic, picture and roles: when people are back.")
+@click.option("--allow-plaintext", is_flag=True, help="Encrypted rooms may come back without encryption.")
+@click.pass_context
+def apply(
+    context: click.Context, path: str, expect: str | None, *, dry_run: bool, reveal: bool, allow_plaintext: bool
+) -> int:
+    r"""Do what a plan says; run it again to resume. Contacts nobody.
+
+    Before anything is done it shows the plan's words and asks for the first three, so that what is done is what you reviewed.
+
+    \b
+    Example:
+      grouparchive apply way-back.plan
+      grouparchive apply way-back.plan --reveal
+    """
+    run = start(context)
+    place = Path(path)
+    plan, opened = load(run, place)
+    digest = expect if expect is not None else plan.digest() if dry_run else _confirmed(run, plan)
+    with (
+        _target(run, opened, plan.target) as target,
+        Journal(journal_path(place, plan), plan) as journal,
+        run.output.progress("Rebuilding") as progress,
+    ):
+        report = apply_plan(
+            plan,
+            target,
+            journal,
+            expect=digest,
+            timelines=ArchiveTimelines(opened.view, opened.blob),
+            natives=opened.native(plan.platform),
+            reveal=reveal,
+            dry_run=dry_run,
+            allow_plaintext=allow_plaintext,
+            progress=progress.count,
+        )
+    _tell(run, report, dry_run=dry_run, reveal=reveal)
+    return NEW_GAPS if report.failed else 0
+
+
+def _confirmed(run: Run, plan: Plan) -> str:
+    """The digest, when a person has typed its first words."""
+    if not run.secrets.can_ask:
+        raise UsageError(
+            "the digest of the reviewed plan is missing, and nobody can be asked here",
+            hint="Give it with --expect DIGEST; `grouparchive show PLAN` tells it.",
+        )
+    for line in plan_words.lines(plan_words.facts(plan)):
+        run.output.note(line)
+    words = plan_words.digest_words(plan.digest())[: plan_words.TYPED_WORDS]
+    typed = run.secrets.text(
+        f"To go on, type the first {plan_words.TYPED_WORDS} words of the plan you reviewed",
+        missing="the digest of the reviewed plan",
+        option="--expect DIGEST",
+    )
+    if typed.lower().split()[: plan_words.TYPED_WORDS] != words:
+        raise UnsafePlan(
+            "these are not the words of this plan; nothing was done",
+            hint="Look at it with `grouparchive show`, then type its words.",
+        )
+    return plan.digest()
+
+
+def _tell(run: Run, report: Report, *, dry_run: bool, reveal: bool) -> None:
+    output = run.output
+    if dry_run:
+        output.line(f"All checks hold. {many(report.total, 'action')} would be done; nothing was.")
+    else:
+        before = f", {report.already:,} were done before" if report.already else ""
+        output.line(f"{report.done:,} of {many(report.total, 'action')} done{before}.")
+        for gap in report.gaps:
+            output.line(f"  {gap.count:>7,}  {gap.text} ({gap.code})")
+        if not reveal:
+            output.note("The group stands under its neutral name, and nobody was contacted.")
+            output.note("Next: grouparchive report PLAN, then grouparchive invite prepare PLAN.")
+    for gap in report.gaps:
+        output.event("gap", code=gap.code, count=gap.count, text=gap.text)
+    output.done(
+        total=report.total,
+        done=report.done,
+        already=report.already,
+        skipped=report.skipped,
+        failed=report.failed,
+        group=report.group,
+        dry_run=dry_run,
+        gaps=[{"code": gap.code, "count": gap.count} for gap in report.gaps],
+    )
+
+
+@click.command(cls=Command)
+@click.argument("path", metavar="PLAN", type=click.Path())
+@click.pass_context
+def report(context: click.Context, path: str) -> int:
+    r"""Compare the rebuilt group with the archive, feature by feature.
+
+    Reads the group back from the platform. "Explained" is what the plan said would be lost; "unexplained" should be 0.
+
+    \b
+    Example:
+      grouparchive report way-back.plan
+    """
+    run = start(context)
+    place = Path(path)
+    plan, opened = load(run, place)
+    with _target(run, opened, plan.target) as target, Journal(journal_path(place, plan), plan) as journal:
+        rows = compare(plan, opened.view, target, open_blob=opened.blob, outcome=journal.outcome)
+    run.output.table(
+        ["feature", "archived", "restored", "explained", "unexplained"],
+        [(row.feature, row.archived, row.restored, row.explained, row.unexplained) for row in rows],
+    )
+    for row in rows:
+        run.output.event(
+            "feature",
+            feature=row.feature,
+            archived=row.archived,
+            restored=row.restored,
+            explained=row.explained,
+            unexplained=row.unexplained,
+        )
+    unexplained = sum(row.unexplained for row in rows)
+    run.output.line()
+    run.output.line(f"Unexplained differences: {unexplained:,}")
+    run.output.done(unexplained=unexplained)
+    return NEW_GAPS if unexplained else 0
+
+
+def load(run: Run, path: Path) -> tuple[Plan, Opened]:
+    """A plan, and the archives that it was made from, folded as they were then."""
+    readers = run.unlock()
+    plan = planfile.load(path, readers[0].key("content"), archive_id=readers[0].archive_id)
+    return plan, run.fold_as_planned(readers, plan.position, plan.moment)
+
+
+@contextmanager
+def _target(run: Run, opened: Opened, name: str) -> Iterator[Target]:
+    """A target, opened."""
+    source = run.profile.source(name)
+    platform = registry.load(source.platform)
+    target = platform.target(source, opened.identify(source.platform), stripping(opened.blob))
+    try:
+        yield target
+    finally:
+        target.close()

@@ -1,0 +1,238 @@
+"""What commands share: the options, the output, the secrets and the profile of a run; opening archives, unlocking them, folding
+them to a moment, and telling who is behind a member id.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+import click
+
+from grouparchive.archive.fold import Moment, View, fold, parse_moment
+from grouparchive.archive.reader import Archive, Reader
+from grouparchive.cli.app import Globals, given
+from grouparchive.cli.output import Output
+from grouparchive.cli.profile import Profile
+from grouparchive.cli.secrets import Secrets
+from grouparchive.crypto.members import Pseudonyms
+from grouparchive.errors import Damaged, UnsafePlan, UsageError
+from grouparchive.model import codec
+from grouparchive.model.ports import Identify
+from grouparchive.model.records import AnyRecord, Group, Member, MemberId, Message, RoomKey
+from grouparchive.platforms import registry
+
+_ROOM_KEY = b'"kind":"room_key"'
+
+
+@dataclass
+class Run:
+    """One run of the command line."""
+
+    options: Globals
+
+    @cached_property
+    def output(self) -> Output:
+        """Where to print."""
+        return self.options.output
+
+    @cached_property
+    def secrets(self) -> Secrets:
+        """Where secrets come from."""
+        return Secrets(self.options, self.output)
+
+    @cached_property
+    def profile(self) -> Profile:
+        """This machine's profile."""
+        return Profile(self.options.profile)
+
+    @property
+    def archive_paths(self) -> list[Path]:
+        """The archives to read: those named, else the one of the profile.
+
+        Raises:
+            NoArchive: there is neither.
+        """
+        named = [path.expanduser().absolute() for path in self.options.archives]
+        return named or [Path(self.profile.must_config().archive)]
+
+    def writing_path(self) -> Path:
+        """The one archive that this profile writes to.
+
+        Raises:
+            NoArchive: there is none.
+            UsageError: several were named.
+        """
+        paths = self.archive_paths
+        if len(paths) > 1:
+            raise UsageError("only one archive can be written to", hint="Name one --archive.")
+        return paths[0]
+
+    def open(self) -> list[Archive]:
+        """The archives to read, still locked.
+
+        Raises:
+            NoArchive, Damaged: as `Archive.open`; Damaged also when the profile's own archive is another one now.
+        """
+        return [self._open(path) for path in self.archive_paths]
+
+    def _open(self, path: Path) -> Archive:
+        archive = Archive.open(path)
+        config = self.profile.config()
+        if config and Path(config.archive) == path and archive.archive_id.hex() != config.archive_id:
+            raise Damaged(
+                "in the place of this machine's archive lies another one",
+                hint="Do not use it. Fetch a copy of yours, and ask who could write to that place.",
+            )
+        return archive
+
+    def unlock(self) -> list[Reader]:
+        """The archives to read, opened.
+
+        Raises:
+            UsageError, WrongSecret: as `Secrets.unlock`.
+        """
+        return [self.secrets.unlock(archive.archive_id, archive.unlock) for archive in self.open()]
+
+    def fold(self, moment: str = "") -> "Opened":
+        """The archives to read, opened and folded to a moment ("" is now)."""
+        when = parse_moment(moment)
+        readers = self.unlock()
+        return self._folded(readers, when)
+
+    def fold_as_planned(self, readers: list[Reader], position: str, moment: int) -> "Opened":
+        """Opened archives as a plan saw them, whatever was added since.
+
+        Raises:
+            UnsafePlan: commits that the plan was made from are not there.
+        """
+        last: dict[str, int] = {}
+        for entry in filter(None, position.split(",")):
+            writer, _, seq = entry.rpartition(":")
+            last[writer] = int(seq)
+        held = {(commit.writer, commit.seq) for reader in readers for commit in reader.commits}
+        if not held.issuperset(last.items()):
+            raise UnsafePlan(
+                "the archive does not hold all commits that the plan was made from",
+                hint="Use the newest copy of the archive, or make a new plan.",
+            )
+        for reader in readers:
+            reader.commits = [commit for commit in reader.commits if commit.seq <= last.get(commit.writer, -1)]
+        return self._folded(readers, Moment(time=moment))
+
+    def _folded(self, readers: list[Reader], moment: Moment) -> "Opened":
+        return Opened(readers, fold(readers, moment, open_message=self.opener(readers)), self.output)
+
+    def opener(self, readers: list[Reader]) -> Callable[[Message], AnyRecord] | None:
+        """What opens end-to-end encrypted messages with the room keys in the archives; None where there are no keys."""
+        keys = [key for reader in readers for key in _room_keys(reader)]
+        if not keys:
+            return None
+        members = {
+            record.id: record
+            for reader in readers
+            if "roster" in reader.vaults
+            for _, record in reader.records("roster")
+            if isinstance(record, Member)
+        }
+        try:
+            return registry.load("matrix").opener(keys, known_people(members, "matrix"))
+        except UsageError as error:
+            self.output.warn(f"encrypted messages stay closed: {error.message}. {error.hint}")
+            return None
+
+
+@dataclass
+class Opened:
+    """Archives that are open, and what they show at a moment."""
+
+    readers: list[Reader]
+    view: View
+    output: Output
+
+    def group(self, wanted: str) -> Group:
+        """A group by its ref or its name.
+
+        Raises:
+            UsageError: there is none, or several of that name.
+        """
+        groups = list(self.view.groups())
+        found = [group for group in groups if group.ref == wanted]
+        found = found or [group for group in groups if group.name == wanted]
+        found = found or [group for group in groups if group.name.casefold() == wanted.strip().casefold()]
+        if not found:
+            raise UsageError(
+                "the archive holds no such group at that moment", hint="`grouparchive groups` lists those it holds."
+            )
+        if len(found) > 1:
+            raise UsageError(
+                "several groups have that name", hint="Name it by its reference, as `grouparchive groups` shows it."
+            )
+        return found[0]
+
+    def blob(self, blob_id: str) -> Iterator[bytes]:
+        """The bytes of a file, from whichever archive has it. Raises as `View.blob`."""
+        return self.view.blob(blob_id)
+
+    def position(self, moment: str) -> str:
+        """Which commits were read for a moment: all, unless it names one. What is fetched later must not change a plan."""
+        if parse_moment(moment).seq is not None:
+            return self.view.position
+        newest: dict[str, int] = {}
+        for reader in self.readers:
+            for commit in reader.commits:
+                newest[commit.writer] = max(commit.seq, newest.get(commit.writer, 0))
+        return ",".join(f"{writer}:{seq}" for writer, seq in sorted(newest.items()))
+
+    def identify(self, platform: str) -> Identify:
+        """A callable that gives the people of a platform the ids that they have in the archive; others get new ones."""
+        return known_people(self.view.members, platform)
+
+    def native(self, platform: str) -> Callable[[MemberId], str]:
+        """A callable that gives a member's handle on a platform, "" where it is unknown there."""
+        members = self.view.members
+
+        def native(member: MemberId) -> str:
+            found = members.get(self.view.canonical(member))
+            return found.native if found and found.platform == platform else ""
+
+        return native
+
+    def check_damage(self) -> None:
+        """Complain, after everything readable was read, about what was not.
+
+        Raises:
+            Damaged: something could not be read.
+        """
+        for reader in self.readers:
+            for text in reader.damage[1:10]:
+                self.output.warn(text)
+            reader.check()
+
+
+def known_people(members: dict[MemberId, Member], platform: str) -> Identify:
+    """As `Opened.identify`."""
+    known = {member.native: canonical for canonical, member in members.items() if member.platform == platform}
+    strangers = Pseudonyms()
+
+    def identify(native: str, name: str, avatar: str) -> MemberId:
+        del name, avatar
+        return known.get(native) or strangers.member_id(platform, "", native)
+
+    return identify
+
+
+def _room_keys(reader: Reader) -> Iterator[RoomKey]:
+    """Found by their bytes: decoding a million messages to find ten keys would take a while."""
+    for _, segment in reader.segments("content"):
+        if _ROOM_KEY in segment:
+            for line in codec.lines(segment):
+                if _ROOM_KEY in line:
+                    record = codec.decode(line)
+                    if isinstance(record, RoomKey):
+                        yield record
+
+
+def start(context: click.Context) -> Run:
+    """The surroundings of the command that is running."""
+    return Run(given(context))
