@@ -278,6 +278,8 @@ def test_a_server_that_is_none_is_an_error(body: bytes) -> None:
 
 def test_a_page_that_points_to_itself_ends() -> None:
     def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith("/whoami"):
+            return httpx.Response(200, json={"user_id": ADA})
         if request.url.path.endswith("/sync"):
             return httpx.Response(200, json={"next_batch": "s9"})
         if request.url.path.endswith("/messages"):

@@ -10,8 +10,8 @@ next run. Within a long run the cursor is "<page token> <sync token of the run>"
 """
 
 import secrets
-from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from collections.abc import Callable, Iterator
+from functools import partial
 from typing import ClassVar, NamedTuple
 
 import httpx
@@ -40,11 +40,13 @@ from grouparchive.model.records import (
     Tombstone,
     Vote,
 )
-from grouparchive.platforms.http import check_origin
+from grouparchive.platforms.http import ahead, check_origin
 from grouparchive.platforms.matrix.api import MatrixApi, Messages, client
+from grouparchive.platforms.matrix.authors import Authors
 from grouparchive.platforms.matrix.events import Json, obj, text
 from grouparchive.platforms.matrix.handles import Handles
 from grouparchive.platforms.matrix.parse import TimelineParser
+from grouparchive.platforms.matrix.sight import Sight
 from grouparchive.platforms.matrix.state import RoomState
 
 MAX_DEPTH = 8
@@ -139,7 +141,7 @@ class MatrixConnector:
     def administered(self) -> tuple[int, int, int]:
         """(rooms joined, Spaces administered, rooms administered), for a look at what a credential can do."""
         joined = self._look()
-        mine = [state for state in joined.values() if state.levels.administers(self._me)]
+        mine = [s for s in joined.values() if s.levels.administers(self._me) and s.room not in self._direct]
         spaces = sum(state.is_space for state in mine)
         return len(joined), spaces, len(mine) - spaces
 
@@ -216,8 +218,9 @@ class MatrixConnector:
         Raises:
             Refused, NotFound: the group itself cannot be read any more.
         """
+        self._me = self._me or self.api.whoami().user_id
         now = self._now()
-        rooms: list[str] = []
+        rooms: dict[str, bool] = {}
         for place, state, gaps in self._walk(group, after):
             if state is None:
                 yield Page(records=[], gaps=gaps)
@@ -227,9 +230,9 @@ class MatrixConnector:
             records, media = state.roster(self._handles)
             yield Page(records=records, media=media, gaps=state.gaps.take())
             if not state.is_space:
-                rooms.append(place.room)
-        for room in rooms:
-            yield from self._history(room, after.get(room, ""), now)
+                rooms[place.room] = state.shut
+        for room, shut in rooms.items():
+            yield from self._history(room, after.get(room, ""), now, shut=shut)
 
     def _structure(self, group: str, place: _Place, state: RoomState, gaps: list[Gap]) -> Page:
         self._handles.forget()
@@ -296,31 +299,39 @@ class MatrixConnector:
 
     # --- history ---
 
-    def _history(self, room: str, cursor: str, now: str) -> Iterator[Page]:
-        """A room's events from the cursor to `now`, a page ahead of the one that is being worked on."""
-        parser = TimelineParser(room, self._handles)
+    def _history(self, room: str, cursor: str, now: str, *, shut: bool) -> Iterator[Page]:
+        """A room's events from the cursor to `now`, a page ahead of the one that is being worked on.
+
+        `shut`: who joins now does not see what was said before.
+        """
+        parser = TimelineParser(room, self._handles, authors=Authors(lambda event: self._sender(room, event)))
+        seen = Sight(self._me, shut=shut if cursor else False, whole=bool(cursor))
         start, _, stop = cursor.partition(" ")
-        whole = bool(cursor)
         for first, last in ((start, stop), (stop, now)) if stop else ((start, now),):
             for page in self._between(room, first, last):
                 records, gaps, media = parser.page(page.chunk)
-                if not whole and (parser.created or page.end is None):
-                    whole = True
-                    if not parser.created:
-                        gaps.append(Gap(code=Known.HISTORY_CUT, scope=room, limit=True))
+                if seen.cut(page.chunk, last=page.end is None):
+                    gaps.append(Gap(code=Known.HISTORY_CUT, scope=room, limit=True))
                 place = f"{page.end} {last}" if page.end else last
                 yield Page(records=records, cursor={room: place}, gaps=gaps, media=media)
 
     def _between(self, room: str, start: str, stop: str) -> Iterator[Messages]:
         """The pages between two tokens; the last one has no `end`."""
-        with ThreadPoolExecutor(1) as ahead:
-            following: Future[Messages] | None = ahead.submit(self.api.messages, room, start=start, stop=stop)
-            while following is not None:
-                page = following.result()
-                more = page.end if page.end and page.end != start else None
-                start = more or start
-                following = ahead.submit(self.api.messages, room, start=start, stop=stop) if more else None
-                yield Messages(start=page.start, end=more, chunk=page.chunk)
+        following: Callable[[], Messages] | None = ahead(partial(self.api.messages, room, start=start, stop=stop))
+        while following is not None:
+            page = following()
+            more = page.end if page.end and page.end != start else None
+            following = None
+            if more:
+                start = more
+                following = ahead(partial(self.api.messages, room, start=start, stop=stop))
+            yield Messages(start=page.start, end=more, chunk=page.chunk)
+
+    def _sender(self, room: str, event: str) -> str:
+        try:
+            return text((self.api.event(room, event) or {}).get("sender"))
+        except Refused:
+            return ""
 
 
 class _Events(msgspec.Struct):

@@ -25,6 +25,7 @@ from grouparchive.model.records import (
     Vote,
 )
 from grouparchive.platforms.matrix import events
+from grouparchive.platforms.matrix.authors import Authors
 from grouparchive.platforms.matrix.events import MAX_TEXT, Event, Gaps, Json, obj, ref, text
 from grouparchive.platforms.matrix.handles import MAX_MENTIONS, Handles, check_handle, strip_reply
 from grouparchive.platforms.matrix.service import service_line
@@ -54,13 +55,21 @@ class TimelineParser:
         channel: the room.
         handles: the people of this run.
         author: who wrote everything, where the events themselves do not say (decrypted ones).
+        authors: who wrote what; without it edits are believed.
     """
 
-    def __init__(self, channel: str, handles: Handles, *, author: MemberId | Literal[""] | None = None) -> None:
+    def __init__(
+        self,
+        channel: str,
+        handles: Handles,
+        *,
+        author: MemberId | Literal[""] | None = None,
+        authors: Authors | None = None,
+    ) -> None:
         self.channel = channel
-        self.created = False  # has the room's first event been seen: is the history whole?
         self._handles = handles
         self._known_author = author
+        self._authors = authors
         self._gaps = Gaps(channel)
         self._media: list[MediaRequest] = []
         self._buried: set[str] = set()  # redactions told already by the event that they emptied
@@ -98,9 +107,10 @@ class TimelineParser:
         if event.unsigned.redacted_because is not None and event.type != "m.room.redaction":
             return self._redacted(event, time)
         if event.state_key is not None:
-            self.created = self.created or event.type == "m.room.create"
             line = service_line(event, time, self.channel, self._handles)
             return [line] if line else []
+        if self._authors and self._authors.forged(event, self._gaps):
+            return []
         reader = self._readers.get(event.type)
         if reader is None:
             self._gaps.add("event-type-unknown", subject=self._handles.clean(text(event.type)), limit=True, time=time)

@@ -37,6 +37,7 @@ from grouparchive.platforms.matrix import events
 from grouparchive.platforms.matrix.api import MXC
 from grouparchive.platforms.matrix.events import MAX_NAME, Event, Gaps, Json, items, number, obj, ref, text
 from grouparchive.platforms.matrix.handles import Handles
+from grouparchive.platforms.matrix.sight import HIDING
 
 MAX_CHILDREN = 2000
 MAX_TOPIC = 65_536
@@ -95,6 +96,11 @@ class RoomState:
     def is_space(self) -> bool:
         """Does it hold rooms rather than posts?"""
         return self._content("m.room.create").get("type") == "m.space"
+
+    @property
+    def shut(self) -> bool:
+        """Does it hide what was said before somebody joined?"""
+        return text(self._content("m.room.history_visibility").get("history_visibility")) in HIDING
 
     @property
     def age(self) -> tuple[int, str]:
