@@ -276,7 +276,7 @@ def load(run: Run, path: Path) -> tuple[Plan, Opened]:
     """A plan, and the archives that it was made from, folded as they were then."""
     readers = run.unlock()
     plan = planfile.load(path, readers[0].key("content"), archive_id=readers[0].archive_id)
-    return plan, run.fold_as_planned(readers, plan.position, plan.moment)
+    return plan, run.fold_as_planned(readers, plan)
 
 
 @contextmanager

@@ -18,9 +18,11 @@ from grouparchive.cli.secrets import Secrets
 from grouparchive.crypto.members import Pseudonyms
 from grouparchive.errors import Damaged, UnsafePlan, UsageError
 from grouparchive.model import codec
+from grouparchive.model.plan import Plan
 from grouparchive.model.ports import Identify
 from grouparchive.model.records import AnyRecord, Group, Member, MemberId, Message, RoomKey
 from grouparchive.platforms import registry
+from grouparchive.restore.desire import moment_of
 
 _ROOM_KEY = b'"kind":"room_key"'
 
@@ -100,14 +102,14 @@ class Run:
         readers = self.unlock()
         return self._folded(readers, when)
 
-    def fold_as_planned(self, readers: list[Reader], position: str, moment: int) -> "Opened":
+    def fold_as_planned(self, readers: list[Reader], plan: Plan) -> "Opened":
         """Opened archives as a plan saw them, whatever was added since.
 
         Raises:
             UnsafePlan: commits that the plan was made from are not there.
         """
         last: dict[str, int] = {}
-        for entry in filter(None, position.split(",")):
+        for entry in filter(None, plan.position.split(",")):
             writer, _, seq = entry.rpartition(":")
             last[writer] = int(seq)
         held = {(commit.writer, commit.seq) for reader in readers for commit in reader.commits}
@@ -116,9 +118,11 @@ class Run:
                 "the archive does not hold all commits that the plan was made from",
                 hint="Use the newest copy of the archive, or make a new plan.",
             )
-        for reader in readers:
-            reader.commits = [commit for commit in reader.commits if commit.seq <= last.get(commit.writer, -1)]
-        return self._folded(readers, Moment(time=moment))
+        when = moment_of(plan)
+        if when.time is None:  # at a time, posts count by their own time, whichever backup brought them
+            for reader in readers:
+                reader.commits = [commit for commit in reader.commits if commit.seq <= last.get(commit.writer, -1)]
+        return self._folded(readers, when)
 
     def _folded(self, readers: list[Reader], moment: Moment) -> "Opened":
         return Opened(readers, fold(readers, moment, open_message=self.opener(readers)), self.output)

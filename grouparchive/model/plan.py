@@ -271,9 +271,7 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     archive_id: str
     position: str  # which commits were read, as text: "writer:seq" joined by ","
     moment: Millis  # posts later than this are left out
-    as_of: Name = (
-        ""  # what folds the archive to the same moment again: a commit's number, or a time in milliseconds and "ms"
-    )
+    as_of: Name = ""  # how to fold to this moment again: a time as "...ms", a commit's number, "": the position
     group: Group
     channels: tuple[Channel, ...]
     settings: tuple[Setting, ...] = ()

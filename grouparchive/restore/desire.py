@@ -91,7 +91,12 @@ def desired(view: View, group: Ref) -> Desired:
 
 
 def moment_of(plan: Plan) -> Moment:
-    """The moment to fold the archive to, so that a plan finds the posts it was made from, also after more backups."""
+    """The moment to fold the archive to, so that a plan finds the posts it was made from, also after more backups.
+
+    Unless it is a time, fold only the commits that `plan.position` names.
+    """
+    if not plan.as_of:
+        return Moment()
     number, is_time, _ = plan.as_of.partition("ms")
     try:
         return Moment(time=int(number)) if is_time else Moment(seq=int(number))
@@ -111,11 +116,10 @@ def natives_of(view: View) -> Callable[[MemberId], str]:
 
 
 def _as_of(view: View) -> str:
-    if view.asked.seq is not None:
-        return str(view.asked.seq)
-    if view.asked.time is None and "," not in view.position and ":" in view.position:
-        return view.position.rpartition(":")[2]  # one writer: its last commit is now
-    return f"{view.moment}ms"
+    if view.asked.time is not None:
+        return f"{view.asked.time}ms"
+    # What was known at these commits. With one writer, the last one's number says it all.
+    return "" if "," in view.position else view.position.rpartition(":")[2]
 
 
 def _readable(view: View, open_blob: OpenBlob, ref: Ref) -> Attachment | None:

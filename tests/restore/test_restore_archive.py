@@ -276,3 +276,20 @@ def test_the_journal_is_of_one_plan_and_one_run(tmp_path: Path) -> None:
         assert journal.in_doubt("0" * 32)
     with pytest.raises(Damaged):
         Journal(path, other)
+
+
+@pytest.mark.parametrize("moment", [Moment(), BEFORE, Moment(seq=2), Moment(time=START + DAY - 1)])
+def test_the_command_line_finds_the_posts_again(kept: Kept, moment: Moment) -> None:
+    from grouparchive.cli.surroundings import Run  # noqa: PLC0415 - the one test that looks up from here
+
+    with kept.view(moment) as view:
+        plan = plan_of(view)
+    with kept.commit(day=5) as writer:
+        old = next(iter(toy.community(1)[1]("!a")))
+        writer.add(msgspec.structs.replace(old, ref="found-late", time=START + 90 * DAY, text="later than all"))
+        writer.add(Tombstone(channel="!a", ref="y", target="!a/1", time=START + 4 * DAY))
+    with Archive.open(kept.path) as archive:
+        run = Run.__new__(Run)
+        run.__dict__["output"] = None
+        opened = run.fold_as_planned([archive.unlock(kept.secret)], plan)
+        assert plan_of(opened.view).digest() == plan.digest()
