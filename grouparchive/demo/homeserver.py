@@ -31,12 +31,18 @@ from grouparchive.errors import GroupArchiveError, UsageError
 SERVER_NAME = "demo.test"
 START_SECONDS = 60.0
 
-# Runs Synapse in this very process, with a thread that ends it once our side of its standard input is gone.
+_KEEP = b"keep"
+# Runs Synapse in this very process, with a thread that ends it once our side of its standard input is gone, and that
+# removes its folder unless we said to keep it: after a kill -9 of ours nobody else would.
 _GUARD = """
-import os, runpy, sys, threading
+import os, runpy, shutil, sys, threading
+folder = os.path.dirname(sys.argv[1])
 def watch():
-    while os.read(0, 4096):
-        pass
+    said = b""
+    while more := os.read(0, 4096):
+        said += more
+    if said != b"keep":
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(0)
 threading.Thread(target=watch, daemon=True).start()
 sys.argv = ["synapse", "-c", sys.argv[1]]
@@ -103,7 +109,7 @@ class Homeserver:
                 except GroupArchiveError:
                     if attempt == 2:
                         raise
-                    self._end_process()
+                    self._end_process(_KEEP)
             self.admin_token = self.register("server-admin", admin=True)
             for token, localpart in ((self.as_token, "ga_service"), (self.seed_token, "seed-service")):
                 body = {"type": "m.login.application_service", "username": localpart, "inhibit_login": True}
@@ -122,7 +128,7 @@ class Homeserver:
 
     def restart(self) -> None:
         """End it and start it again on the same port with the same data."""
-        self._end_process()
+        self._end_process(_KEEP)
         self._launch(int(self.url.rsplit(":", 1)[1]))
 
     def settle(self) -> None:
@@ -130,7 +136,7 @@ class Homeserver:
 
         Without it SQLite finds the edits of a page by walking all posts: a room of 10,000 is read 20 times slower.
         """
-        self._end_process()
+        self._end_process(_KEEP)
         with contextlib.closing(sqlite3.connect(self.folder / "homeserver.db")) as database:
             database.execute("ANALYZE")
             database.commit()
@@ -219,12 +225,13 @@ class Homeserver:
                 time.sleep(0.05)
         raise GroupArchiveError("the homeserver did not start", hint="Run this again; its log is lost with its folder.")
 
-    def _end_process(self) -> None:
+    def _end_process(self, say: bytes = b"") -> None:
         process, self._process = self._process, None
         if process is None:
             return
         if process.stdin:
             with contextlib.suppress(OSError):
+                process.stdin.write(say)
                 process.stdin.close()
         try:
             process.wait(5.0)
@@ -237,9 +244,10 @@ class Homeserver:
         if not (self.folder / "signing.key").exists():
             _write(self.folder / "signing.key", f"ed25519 a_demo {key}\n")
         services = []
-        for name, token, sender, regex in (
-            ("restore", self.as_token, "ga_service", f"@ga_.*:{SERVER_NAME}"),
-            ("seeding", self.seed_token, "seed-service", f"@.*:{SERVER_NAME}"),
+        # Nobody else may make accounts that begin with ga_: then Synapse computes no notifications for stand-ins.
+        for name, token, sender, regex, only in (
+            ("restore", self.as_token, "ga_service", f"@ga_.*:{SERVER_NAME}", True),
+            ("seeding", self.seed_token, "seed-service", f"@.*:{SERVER_NAME}", False),
         ):
             service = {
                 "id": name,
@@ -248,7 +256,7 @@ class Homeserver:
                 "hs_token": secrets.token_urlsafe(24),
                 "sender_localpart": sender,
                 "rate_limited": False,
-                "namespaces": {"users": [{"exclusive": False, "regex": regex}], "aliases": [], "rooms": []},
+                "namespaces": {"users": [{"exclusive": only, "regex": regex}], "aliases": [], "rooms": []},
             }
             path = self.folder / f"service-{name}.json"
             _write(path, json.dumps(service))  # JSON is YAML
