@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from itertools import islice
 from typing import Final
 
 from grouparchive.crypto.members import Pseudonyms
@@ -20,7 +21,7 @@ class Identities:
         self._pseudonyms = Pseudonyms()
         self._people: dict[str, Member] = {}
         self._mentioned: dict[str, None] = {}
-        self._met: set[str] = set()
+        self._met: dict[str, None] = {}  # since the group was begun, in order
         self._ranks: dict[str, int] = {}
 
     def __call__(self, native: str, name: str, avatar: str) -> MemberId:
@@ -37,7 +38,7 @@ class Identities:
                 avatar=avatar or (known.avatar if known else ""),
             )
         self._mentioned[id_] = None
-        self._met.add(id_)
+        self._met[id_] = None
         return id_
 
     def __len__(self) -> int:
@@ -59,18 +60,21 @@ class Identities:
         return {id_ for id_ in map(bytes.decode, _ID.findall(line)) if id_ in self._people}
 
     def begin_group(self) -> None:
-        """Ranks count those met from here on."""
+        """From here on it is counted who is met."""
         self._met.clear()
-        self._ranks = {}
+
+    def met(self) -> int:
+        """How many people were met since the group was begun."""
+        return len(self._met)
+
+    def rank(self, first: int) -> None:
+        """Give the people met first, so many, their ranks by handle."""
+        ordered = sorted(islice(self._met, first), key=lambda id_: self._people[id_].native)
+        self._ranks = {id_: rank for rank, id_ in enumerate(ordered)}
 
     def comparable(self, record: AnyRecord) -> AnyRecord:
-        """A state with each id replaced by the person's rank among all handles of the group. Ids change with every run, so
-        the record itself cannot tell whether something changed; a rank can, and tells nobody who it is.
+        """A record with each id replaced by the person's rank. Ids change with every run, so a record that names somebody
+        cannot itself tell whether it changed; a rank among all the group's people can, and tells nobody who it is.
         """
         line = codec.encode(record)
-        if not self.named_in(line):
-            return record
-        if len(self._ranks) != len(self._met):
-            ordered = sorted(self._met, key=lambda id_: self._people[id_].native)
-            self._ranks = {id_: rank for rank, id_ in enumerate(ordered)}
         return codec.decode(_ID.sub(lambda found: b"%d" % self._ranks.get(found[0].decode(), -1), line))

@@ -51,6 +51,11 @@ class MediaQueue:
         """How many files are wanted and have not come."""
         return len(self._queue) + len(self._running)
 
+    @property
+    def awaits_faces(self) -> bool:
+        """Are members' pictures among them?"""
+        return any(wanted.vault == "roster" for wanted in (*self._running.values(), *self._queue))
+
     def load(self, group: Ref, waiting: str) -> list[Ref]:
         """Ask again for the files that earlier runs could not have; gives back those that it asks for no more."""
         given_up = []

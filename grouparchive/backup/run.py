@@ -127,11 +127,14 @@ class _Run:
         self.summary = Summary()
         self._committed = 0.0
         self._cursors: dict[Ref, dict[str, str]] = {}  # what changed since the last commit
+        self._held: list[AnyRecord] = []  # states that name people
+        self._met = 0  # people met while the group's states were read
         self._mentioned: set[MemberId] = set()  # in records since the last commit
         self._members: set[MemberId] = set()
         self._gaps: dict[tuple[str, Ref], Gap] = {}  # by code and scope
         self._gap_codes: Counter[str] = Counter()
         self._new_gaps: set[tuple[str, Ref]] = set()  # not committed yet
+        self._faces: dict[str, bytes] = {}  # what tells whether the members' pictures of a channel changed
         self._media = MediaQueue(connector, writer)
 
     def close(self) -> None:
@@ -155,9 +158,12 @@ class _Run:
                 for page in self._connector.pages(group, after):
                     self._keep(group, page)
                     self._fetch(_MEDIA_WAITING)
+                self._settle_states()
             except NotFound:
+                self._settle_states()
                 self._gap(Gap(code=Known.GROUP_GONE, scope=group))
             except Refused as error:
+                self._settle_states()
                 refused = error  # one group that is shut must not keep the others from being saved
         self._fetch(0)
         if refused:
@@ -167,6 +173,7 @@ class _Run:
 
     def give_up(self) -> None:
         """Keep what is whole. Files that did not come wait for the next run."""
+        self._settle_states()
         self._media.abort()
         self._collect(start=False)
         if self._writer.pending_records or self._new_gaps or any(self._cursors.values()) or self._media.changed:
@@ -177,7 +184,11 @@ class _Run:
     def _keep(self, group: Ref, page: Page) -> None:
         """Take a page in, whole."""
         with _uninterrupted():
+            if page.cursor:
+                self._settle_states()
             self._records(page.records)
+            if not page.cursor:
+                self._met = self._identities.met()
             for gap in page.gaps:
                 self._gap(gap, news=bool(page.cursor))
             faces = self._faces_changed(group, page)
@@ -200,12 +211,20 @@ class _Run:
                 continue
             if isinstance(record, Message):
                 self.summary.messages += 1
-            news = self._identities.comparable(record) if type(record) in STATE_KINDS else record
-            if self._writer.fresh(news):
+            if type(record) in STATE_KINDS and self._identities.named_in(codec.encode(record)):
+                self._held.append(record)
+            elif self._writer.fresh(record):
                 self._add(record)
-                self.summary.groups += isinstance(record, Group)
-                self.summary.channels += isinstance(record, Channel)
         self.summary.members = len(self._members)
+
+    def _settle_states(self) -> None:
+        """Take in the states that name people: whether they changed can be told when all the group's people were met."""
+        with _uninterrupted():
+            self._identities.rank(self._met)
+            for record in self._held:
+                if self._writer.fresh(self._identities.comparable(record)):
+                    self._add(record)
+            self._held.clear()
 
     def _roster_changed(self, channel: Ref, records: list[AnyRecord]) -> bool:
         rows: list[tuple[object, ...]] = []
@@ -227,7 +246,9 @@ class _Run:
         if not faces:
             return False
         place = next((record.channel for record in page.records if isinstance(record, Roster)), group)
-        return self._writer.fresh_roster(f"{place} faces", hashlib.sha256("\n".join(faces).encode()).digest())
+        digest = hashlib.sha256("\n".join(faces).encode()).digest()
+        self._faces[f"{place} faces"] = digest
+        return self._writer.fresh_roster(f"{place} faces", digest)
 
     def _add(self, record: Record) -> None:
         try:
@@ -237,6 +258,8 @@ class _Run:
             self._gap(Gap(code=Known.RECORD_TOO_LARGE, scope=getattr(record, "ref", "")))
             return
         self.summary.new += 1
+        self.summary.groups += isinstance(record, Group)
+        self.summary.channels += isinstance(record, Channel)
 
     def _gap(self, gap: Gap, *, news: bool = False) -> None:
         """Note a gap. `news`: it is about something that no earlier run has read."""
@@ -286,6 +309,8 @@ class _Run:
     # --- commits ---
 
     def _commit_in_time(self) -> None:
+        if self._held:
+            return
         late = time.monotonic() - self._committed >= self._commit_seconds
         if late or self._writer.pending_bytes >= COMMIT_BYTES:
             self._media.rest()  # a commit must not cut a file in two
@@ -298,6 +323,9 @@ class _Run:
             self._writer.add(member)
         for group, cursor in self._cursors.items():
             cursor[PENDING_MEDIA] = self._media.waiting(group)
+        for place, digest in self._faces.items():
+            # Pictures that did not come yet wait in no cursor: the next run must find that they changed, and read them again.
+            self._writer.fresh_roster(place, b"unfinished" if self._media.awaits_faces else digest)
         summary = self.summary
         summary.gaps = list(self._gaps.values())
         counts = {name: getattr(summary, name) for name in summary.__struct_fields__ if name not in _NO_COUNT}
