@@ -45,7 +45,7 @@ from grouparchive.model.records import (
 __all__ = ["Moment", "PostView", "View", "fold", "parse_moment"]
 
 OpenMessage: TypeAlias = Callable[[Message], AnyRecord]
-_CACHED_SEGMENTS: Final = 16
+_CACHED_SEGMENTS: Final = 48
 
 
 class PostView(Struct, frozen=True, kw_only=True):
@@ -115,11 +115,10 @@ class View:
 
     def load(self) -> None:
         """Read it all, once."""
-        for reader in self.readers:
-            if "roster" in reader.vaults:
-                for commit, record in reader.records("roster"):
-                    self._roster_record(commit, record)
-        for reader, objects in self._in_order():
+        for reader, objects in self._in_order("roster"):
+            for commit, record in reader.decoded("roster", objects):
+                self._roster_record(commit, record)
+        for reader, objects in self._in_order("content"):
             first = len(self._segments)
             self._segments += [(reader, commit, entry) for commit, entry in objects]
             for commit, number, data in reader.numbered("content", objects):
@@ -133,27 +132,28 @@ class View:
         self._index.settle()
         self.moment = self.asked.time if self.asked.time is not None else max(self.moment, self._index.newest)
 
-    def _in_order(self) -> Iterator[tuple[Reader, list[tuple[CommitInfo, ManifestEntry]]]]:
+    def _in_order(self, vault: Vault) -> Iterator[tuple[Reader, list[tuple[CommitInfo, ManifestEntry]]]]:
         """The segments of all archives by the time of their commits, in runs of one archive each."""
-        if len(self.readers) == 1:
-            yield self.readers[0], self.readers[0].objects("content")
+        readers = [reader for reader in self.readers if vault == "content" or vault in reader.vaults]
+        if len(readers) == 1:
+            yield readers[0], readers[0].objects(vault)
             return
-        latest = [0] * len(self.readers)
         tagged: list[tuple[int, int, int, tuple[CommitInfo, ManifestEntry]]] = []
-        for number, reader in enumerate(self.readers):
-            for place, one in enumerate(reader.objects("content")):
-                latest[number] = max(latest[number], one[0].time)
-                tagged.append((latest[number], number, place, one))
+        for number, reader in enumerate(readers):
+            latest = 0
+            for place, one in enumerate(reader.objects(vault)):
+                latest = max(latest, one[0].time)
+                tagged.append((latest, number, place, one))
         run: list[tuple[CommitInfo, ManifestEntry]] = []
         current = -1
         for _, number, _, one in sorted(tagged, key=lambda entry: entry[:3]):
             if number != current and run:
-                yield self.readers[current], run
+                yield readers[current], run
                 run = []
             current = number
             run.append(one)
         if run:
-            yield self.readers[current], run
+            yield readers[current], run
 
     def _roster_record(self, commit: CommitInfo, record: AnyRecord) -> None:
         if isinstance(record, Attachment):

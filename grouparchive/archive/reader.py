@@ -220,7 +220,12 @@ class Reader:
 
     def records(self, vault: Vault, *, until: int | None = None) -> Iterator[tuple[CommitInfo, AnyRecord]]:
         """All records of a vault in reading order, up to and including commit number `until`."""
-        objects = [one for one in self.objects(vault) if until is None or one[0].seq <= until]
+        yield from self.decoded(vault, [one for one in self.objects(vault) if until is None or one[0].seq <= until])
+
+    def decoded(
+        self, vault: Vault, objects: Iterable[tuple[CommitInfo, ManifestEntry]]
+    ) -> Iterator[tuple[CommitInfo, AnyRecord]]:
+        """The records of some of a vault's segments."""
         for commit, data in self.segments(vault, objects):
             try:
                 found = codec.decode_lines(data)

@@ -147,6 +147,8 @@ def storage() -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise _from_sqlite(error) from error
+    except UnicodeDecodeError as error:  # a damaged name or text, also inside SQLite's own messages
+        raise Damaged("the archive's file is damaged") from error
     except OSError as error:
         found = {errno.ENOSPC: _FULL, errno.EDQUOT: _FULL, errno.EFBIG: _FULL, errno.EIO: _DISK}.get(
             error.errno or 0, _READ_ONLY
