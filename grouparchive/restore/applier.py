@@ -8,12 +8,23 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
+from dataclasses import dataclass
 from itertools import islice
 
 import msgspec
 
 from grouparchive.errors import InDoubt, NotFound, Refused
-from grouparchive.model.plan import Action, CreateChannel, CreateGroup, Outcome, Plan, PlanGap, Replay
+from grouparchive.model.plan import (
+    Action,
+    Configure,
+    CreateChannel,
+    CreateGroup,
+    Outcome,
+    Plan,
+    PlanGap,
+    Replay,
+    Upload,
+)
 from grouparchive.model.ports import Target
 from grouparchive.model.records import Ref
 from grouparchive.restore.binding import Binder, Natives, Unbound
@@ -87,11 +98,20 @@ def apply(
     # Rooms of ours without a journal of ours: it was lost, or is on another computer. Then everything is in doubt.
     ours = {action.key for action in plan.actions}
     lost = not journal.started and any(key in ours for key in observed.containers)
+    journal.resume()
     run = _Run(plan, target, journal, timelines, natives, total=total, progress=progress, look_first=lost)
     run.build()
     if reveal:
         run.sequence(iter(plan.reveal))
     return run.report()
+
+
+@dataclass(slots=True)
+class _Lane:
+    """How much a sequence of actions trusts the journal."""
+
+    look: bool  # look for each action before doing it
+    probe: bool  # look for the first that the journal does not know: is it done, the journal is an old copy
 
 
 class _Run:
@@ -115,6 +135,7 @@ class _Run:
         self._total = total
         self._progress = progress
         self._look_first = look_first
+        self._resuming = journal.started
         self._stop = threading.Event()
         self._lock = threading.Lock()
         self._statuses: Counter[str] = Counter()
@@ -170,6 +191,7 @@ class _Run:
     def sequence(self, actions: Iterator[Action]) -> None:
         """Do actions in order, writing them down some ahead."""
         refusals = 0
+        lane = _Lane(look=self._look_first, probe=self._resuming)
         while batch := list(islice(actions, AHEAD)):
             self._journal.begin(action.key for action in batch if not self._journal.finished(action.key))
             for action in batch:
@@ -177,7 +199,7 @@ class _Run:
                     return
                 outcome = self._journal.finished(action.key)
                 if outcome is None:
-                    outcome = self._do(action)
+                    outcome = self._do(action, lane)
                     self._journal.end(action.key, outcome)
                 else:
                     outcome = msgspec.structs.replace(outcome, status="already")
@@ -186,9 +208,9 @@ class _Run:
                 if refusals == REFUSALS:
                     self._target.observe()  # raises when it is not about these actions but about us
 
-    def _do(self, action: Action) -> Outcome:
+    def _do(self, action: Action, lane: "_Lane") -> Outcome:
         try:
-            outcome = self._perform(self._binder.bind(action))
+            outcome = self._perform(self._binder.bind(action), lane)
         except Unbound as reason:
             return Outcome(status="failed", note=str(reason))
         except NotFound:
@@ -203,13 +225,18 @@ class _Run:
             raise InDoubt("a room was asked for, and it is not known whether it was made")
         return outcome
 
-    def _perform(self, action: Action) -> Outcome:
+    def _perform(self, action: Action, lane: "_Lane") -> Outcome:
         """Do an action once, looking first where it may have been done."""
-        look = self._look_first or self._journal.in_doubt(action.key)
-        for _ in range(TRIES):
+        doubt = self._journal.in_doubt(action.key)
+        look = lane.look or lane.probe or doubt
+        for attempt in range(TRIES):
             found = self._target.find(action) if look else None
             if found is not None:
+                # Somebody went on from here with another copy of the journal.
+                lane.look = lane.look or (attempt == 0 and not doubt)
                 return found
+            if not (doubt or isinstance(action, Upload | Configure)):
+                lane.probe = False
             try:
                 return self._target.perform(action)
             except InDoubt:

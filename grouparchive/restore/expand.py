@@ -200,6 +200,8 @@ class Expansion:
             kind = kind if media else "text"
         if start and kind == "emote":
             kind, text = "text", f"* {text}"
+        if start and kind == "sticker":
+            kind = "image"  # stickers have no room for who and when
         shown = bool(text or media or message.poll)
         words, formatted = self._worded(start if shown else "", text, html)
         parts = wording.pieces(words)

@@ -48,7 +48,7 @@ class Journal:
         try:
             for entry in self._log:
                 self._take(entry)
-            self._earlier = frozenset(self._begun)
+            self.resume()
         except BaseException:
             self._log.close()
             raise
@@ -73,6 +73,10 @@ class Journal:
     def outcome(self, key: Key) -> Outcome | None:
         """What became of an action, as far as is known."""
         return self._outcomes.get(key)
+
+    def resume(self) -> None:
+        """A run begins: what was begun until now and has not ended is in doubt."""
+        self._earlier = frozenset(self._begun)
 
     def finished(self, key: Key) -> Outcome | None:
         """The outcome of an action that need not be done again. What failed or was skipped may work another time."""

@@ -170,6 +170,48 @@ def test_a_lost_journal_makes_nothing_twice(world: World) -> None:
     }
 
 
+def test_an_old_copy_of_the_journal_makes_nothing_twice(world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder, plan, posts, target = world
+    path = journal_path(folder / "plan", plan)
+    perform = target.perform
+
+    def gone(action: verbs.Action) -> verbs.Outcome:
+        if target.calls > 120:
+            raise PlatformError("unreachable")
+        return perform(action)
+
+    monkeypatch.setattr(target, "perform", gone)
+    with pytest.raises(PlatformError):
+        toy.run(folder, plan, posts, target)
+    old = path.read_bytes()
+    monkeypatch.undo()
+    toy.run(folder, plan, posts, target)
+    path.write_bytes(old)
+    assert toy.run(folder, plan, posts, target).failed == 0
+    assert not twice_but(target, {"configure"})
+
+
+def test_the_same_journal_twice_in_one_process(world: World) -> None:
+    folder, plan, posts, _ = world
+    target = toy.Faulty(folder / "w", stripping(posts.blob), lambda number: "after" if number > 50 else "")
+    target.find = lambda _: None  # type: ignore[method-assign,assignment] - it does not see what was done, yet
+    with Journal(journal_path(folder / "plan", plan), plan) as journal:
+        options = {"expect": plan.digest(), "timelines": posts, "natives": toy.natives}
+        assert applier.apply(plan, target, journal, **options).failed
+        del target.find  # type: ignore[attr-defined]
+        before = len(target.rows())
+        target.fault = lambda _: ""
+        applier.apply(plan, target, journal, **options)
+    assert not twice_late(target, before)
+
+
+def twice_late(target: toy.ToyTarget, before: int) -> set[str]:
+    """What was done by then, and again after it."""
+    rows = target.rows()
+    early = {key for key, *_ in rows[:before]}
+    return {key for key, verb, _, _ in rows[before:] if key in early and verb not in {"upload", "configure"}}
+
+
 def twice_but(target: toy.ToyTarget, harmless: set[str]) -> list[str]:
     counts = Counter(key for key, verb, _, _ in target.rows() if verb not in UPLOADS | harmless)
     return [key for key, count in counts.items() if count > 1]
