@@ -213,7 +213,10 @@ class Community:
     def _live(self, room: Room, posts: int, start: int, span: int) -> None:
         """Posts in order with what hangs on them; the rest comes side by side, for the time of each event is its own."""
         dice = room.dice
-        writers = [account for account in self.members if not room.private or account.level >= 50]
+        writers = [account for account in self.members if account.level >= 50]
+        if not room.private:  # most people write in one room and read in the others
+            others = [account for account in self.members if account.level < 50]
+            writers += others[self.rooms.index(room) % 2 :: 2]
         if start == self._start and not room.private:
             writers += self.banned
         images = {(index + 1) * posts // (self._images(room, posts) + 1) for index in range(self._images(room, posts))}
@@ -268,7 +271,7 @@ class Community:
         """Reactions, an edit, a deletion by the author: what comes after a post."""
         dice, index = room.dice, room.number % 100_000
         acts: list[Callable[[], Any]] = []
-        if index % 5 == 2:
+        if index % 8 == 2:
             for place, who in enumerate(dice.sample(writers, min(len(writers), dice.randrange(1, 3)))):
                 key = dice.choice(words.REACTIONS)
                 relation = {"m.relates_to": {"rel_type": "m.annotation", "event_id": post, "key": key}}
@@ -281,7 +284,7 @@ class Community:
                 "m.relates_to": {"rel_type": "m.replace", "event_id": post},
             }  # fmt: skip
             acts.append(partial(self._send, room, author, "m.room.message", new, when + 40_000))
-        if index % 60 == 20:
+        if index % 60 == 12:
             room.posts.remove(post)
             room.plain = [other for other in room.plain if other != post]
             acts.append(partial(self._send, room, author, "m.room.redaction", {"redacts": post}, when + 50_000))
