@@ -190,10 +190,10 @@ def test_a_damaged_object_is_told_and_the_rest_is_read(made: Made, tmp_path: Pat
     copy = tmp_path / "copy"
     shutil.copy(made.path, copy)
     with contextlib.closing(sqlite3.connect(copy)) as database, database:
-        (first,) = database.execute(
-            "SELECT rowid FROM rows WHERE length(data) BETWEEN 5000 AND 1000000 ORDER BY rowid LIMIT 1"
-        ).fetchone()
-        database.execute("UPDATE rows SET data = zeroblob(length(data)) WHERE rowid = ?", (first,))
+        (manifest,) = database.execute("SELECT manifest FROM commits WHERE seq = 1").fetchone()
+        first = next(entry for entry in map(alone.unlp, alone.unlp(alone.unlp(manifest)[5])) if entry[1] == b"segment")
+        changed = database.execute("UPDATE rows SET data = zeroblob(length(data)) WHERE oid = ?", (first[2],))
+        assert changed.rowcount == 1
     done = _run(copy, "--recovery-file", made.recovery)
     assert done.returncode == 13
     assert "commit 1" in done.stderr
