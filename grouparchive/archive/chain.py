@@ -10,6 +10,8 @@ from grouparchive.crypto.slots import MAX_ROWS, SlotRow
 from grouparchive.errors import Damaged
 
 MAX_WRITERS = 256
+MAX_TIME = 253_402_300_799_999
+"""The last millisecond of the year 9999: no clock is later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +84,16 @@ def read_writers(db: sqlite3.Connection) -> list[Writer]:
     return [Writer(*map(blob, row)) for row in rows]
 
 
+def strangers(db: sqlite3.Connection, writers: list[Writer]) -> list[str]:
+    """Sentences about commits by writers that the archive does not list: one of the two was tampered with."""
+    known = {one.writer_id for one in writers}
+    with storage():
+        found = db.execute("SELECT DISTINCT writer_id FROM commits LIMIT ?", (MAX_WRITERS + 1,)).fetchall()
+    return [
+        f"writer {blob(row[0]).hex()[:8]}: not listed, but has commits" for row in found if blob(row[0]) not in known
+    ]
+
+
 def newest(db: sqlite3.Connection, writer_id: bytes) -> Manifest | None:
     """A writer's last commit, not verified, None before its first."""
     with storage():
@@ -126,7 +138,7 @@ def read_chain(db: sqlite3.Connection, genesis: Genesis, writer: Writer) -> Iter
             key = prev = None
             continue
         named = (manifest.archive_id, manifest.writer_id, manifest.seq)
-        sound = named == (archive_id, writer.writer_id, seq) and manifest.time < 1 << 63
+        sound = named == (archive_id, writer.writer_id, seq) and manifest.time <= MAX_TIME
         if not sound or (key is not None and not verify_commit(key, blob(row[1]), signature)):
             yield f"commit {seq}: its signature does not fit"
             key = prev = None

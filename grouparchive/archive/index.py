@@ -2,6 +2,7 @@
 
 import hashlib
 import sqlite3
+import weakref
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
@@ -53,6 +54,7 @@ class EventIndex:
 
     def __init__(self) -> None:
         self._db = sqlite3.connect(":memory:", isolation_level=None, check_same_thread=False)
+        weakref.finalize(self, self._db.close)
         self._db.executescript(_LAYOUT)
         self._db.execute("PRAGMA temp_store = MEMORY")
         self._channels: dict[Ref, int] = {}
@@ -92,10 +94,6 @@ class EventIndex:
         """Everything is there."""
         self._flush()
         self._db.executescript(_SETTLE)
-
-    def close(self) -> None:
-        """Free the memory."""
-        self._db.close()
 
     def timeline(self, channel: Ref, *, only: type[Post] | None = None) -> Iterator[Place]:
         """Places of a channel's events (of one type) by time, then by arrival."""

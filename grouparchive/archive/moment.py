@@ -4,13 +4,10 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
 
-from grouparchive.archive.chain import CommitInfo
+from grouparchive.archive.chain import MAX_TIME, CommitInfo
 from grouparchive.errors import UsageError
 from grouparchive.model.records import AnyRecord, Message
-
-NO_LIMIT: Final = 253_402_300_799_999
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +70,7 @@ def parse_moment(text: str) -> Moment:
         millis = int(when.timestamp() * 1000)
     except (ValueError, OverflowError):
         millis = -1
-    if not 0 <= millis <= NO_LIMIT:
+    if not 0 <= millis <= MAX_TIME:
         raise UsageError(
             "this is no moment", hint="Give a time such as 2026-05-01T12:00 (UTC), or the number of a commit."
         )

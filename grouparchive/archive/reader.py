@@ -7,6 +7,7 @@ at the end when something was noted. Plaintext stays in memory.
 import hashlib
 import sqlite3
 import threading
+import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -36,12 +37,13 @@ _AHEAD: Final = 6
 
 class Archive:
     """An archive without a secret: who wrote when, how much, and whether the chain is whole. `commits` are in the order of
-    reading; `damage` says in sentences what does not fit.
+    reading; `damage` says in sentences what does not fit. `close()` lets go of the file; so does forgetting the object.
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection) -> None:
         self.path = path
         self.db = db
+        self.close = weakref.finalize(self, db.close)
         self.genesis: Genesis = chain.read_genesis(db)
         self.archive_id: bytes = self.genesis.archive_id
         self.commits: list[CommitInfo] = []
@@ -74,6 +76,7 @@ class Archive:
         found: list[tuple[int, str, int, CommitInfo]] = []
         try:
             writers = chain.read_writers(self.db)
+            self.damage += chain.strangers(self.db, writers)
         except Damaged as error:
             writers = []
             self.damage.append(f"writers: {error.message}")
@@ -106,10 +109,6 @@ class Archive:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
-
-    def close(self) -> None:
-        """Let go of the file."""
-        self.db.close()
 
     def unlock(self, secret: Unlocking) -> "Reader":
         """Open the vaults that a secret opens.

@@ -107,11 +107,10 @@ class Seen:
         self._lasting.clear()
 
     def _event(self, *parts: str) -> bool:
-        for one in self._keys.events:
-            found = tag(one.key, *parts)
-            if found in self._events or self._state.seen(found):
-                return False
-        self._events.add(tag(self._keys.events[0].key, *parts))
+        newest, *older = (tag(one.key, *parts) for one in self._keys.events)
+        if newest in self._events or any(map(self._state.seen, (newest, *older))):
+            return False
+        self._events.add(newest)
         return True
 
     def _state_is_new(self, slot: tuple[str, ...], value: bytes) -> bool:

@@ -159,6 +159,16 @@ def test_a_writer_nobody_certified_is_noticed(full: Any) -> None:
     assert "not certified" in verify(full.path).problems[0]
 
 
+def test_a_writer_that_was_taken_out_does_not_take_its_commits_along_unseen(full: Any) -> None:
+    change(full.path, "DELETE FROM writers")
+    assert any("not listed" in one for one in verify(full.path).problems)
+
+
+def test_a_time_beyond_all_clocks_is_no_commit(full: Any) -> None:
+    full.write([message(9)], time=1 << 60)
+    assert [one.split(":")[0] for one in verify(full.path).problems] == ["commit 5"]
+
+
 def test_a_changed_genesis_is_refused(full: Any) -> None:
     flip(full.path, "genesis", "data", "1", at=100)
     report = verify(full.path, pinned=full.pin)
