@@ -122,13 +122,19 @@ def _room(channel: Channel, names: dict[str, str], neutral: str, replay: Replay 
     )
 
 
+def how_long(seconds: float) -> str:
+    """An estimate in words."""
+    return "less than a minute" if seconds < 60 else f"about {duration(seconds)}"
+
+
 def steps(found: Facts) -> list[str]:
     """What happens, in its order, in sentences."""
     told = [f"A new group is made under the neutral name “{found.neutral}”, closed, with no topic and no picture."]
     rooms = len(found.rooms) - 1
     if rooms > 0:
         private = sum(room.private for room in found.rooms[1:])
-        told.append(f"{many(rooms, 'room')} in it, under neutral names; {private:,} of them by invitation only.")
+        closed = f"; {private:,} of them by invitation only" if private else ""
+        told.append(f"{many(rooms, 'room')} in it, under neutral names{closed}.")
     if found.bans:
         told.append(f"{many(found.bans, 'ban')} put in place again.")
     posts = sum(room.posts for room in found.rooms)
@@ -179,7 +185,7 @@ def lines(found: Facts, *, gaps_only: bool = False) -> list[str]:
     if not gaps_only:
         told += [
             "",
-            f"Takes about {duration(found.seconds)}.",
+            f"Takes {how_long(found.seconds)}.",
             f"Digest: {found.digest}",
             f"Words:  {' '.join(digest_words(found.digest))}",
         ]
@@ -195,7 +201,7 @@ def as_page(found: Facts) -> str:
         f'<h1 dir="auto">{esc(found.group)}</h1>\n',
         f"<p>As it was on <b>{esc(found.moment)}</b>, to be rebuilt at <b>{esc(found.target)}</b> ({esc(found.platform)}).\n",
         f"Content: <b>{esc(found.content)}</b>. Authors: <b>{esc(found.authors)}</b>.\n",
-        f"Takes about {esc(duration(found.seconds))}.</p>\n",
+        f"Takes {esc(how_long(found.seconds))}.</p>\n",
         '<div class="card warn">This page shows names of the group. Do not leave it lying about.</div>\n',
         "<h2>What will be done</h2>\n<ol>\n",
         *(f"<li>{esc(step)}</li>\n" for step in steps(found)),

@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Literal, cast
 
 import click
-from msgspec.structs import replace
 
 from grouparchive.cli import plan_words
 from grouparchive.cli.app import Command
 from grouparchive.cli.files import write_whole
-from grouparchive.cli.output import duration, many
+from grouparchive.cli.output import many
 from grouparchive.cli.surroundings import Opened, Run, start
 from grouparchive.errors import UnsafePlan, UsageError
 from grouparchive.model.plan import Plan, Policy
@@ -69,7 +68,7 @@ def plan(context: click.Context, *, group: str, target: str, moment: str, conten
         raise UsageError("the folder for the plan is not there", hint="Make the folder first.")
     run.profile.source_file(target)
     opened = run.fold(moment)
-    wanted = replace(desired(opened.view, opened.group(group).ref), position=opened.position(moment))
+    wanted = desired(opened.view, opened.group(group).ref)
     policy = Policy(
         key=secrets.token_hex(32),
         content=cast('Literal["none", "structure", "pinned", "consented", "all"]', content),
@@ -86,7 +85,8 @@ def plan(context: click.Context, *, group: str, target: str, moment: str, conten
     found = plan_words.facts(made)
     posts = sum(room.posts for room in found.rooms)
     run.output.line(f"Planned: {many(len(found.rooms), 'room')}, {many(posts, 'post')}, {many(found.bans, 'ban')}.")
-    run.output.line(f"{many(len(found.gaps), 'kind')} of loss, about {duration(found.seconds)} of work.")
+    lost = f"{len(found.gaps):,} kinds of loss" if found.gaps else "Nothing will be lost"
+    run.output.line(f"{lost}; it takes {plan_words.how_long(found.seconds)}.")
     run.output.line(f"Digest: {found.digest}")
     run.output.note(f"Look at it before anything is done: grouparchive show {_shown(out)}")
     run.output.done(

@@ -178,16 +178,6 @@ class Opened:
         """The bytes of a file, from whichever archive has it. Raises as `View.blob`."""
         return self.view.blob(blob_id)
 
-    def position(self, moment: str) -> str:
-        """Which commits were read for a moment: all, unless it names one. What is fetched later must not change a plan."""
-        if parse_moment(moment).seq is not None:
-            return self.view.position
-        newest: dict[str, int] = {}
-        for reader in self.readers:
-            for commit in reader.commits:
-                newest[commit.writer] = max(commit.seq, newest.get(commit.writer, 0))
-        return ",".join(f"{writer}:{seq}" for writer, seq in sorted(newest.items()))
-
     def identify(self, platform: str) -> Identify:
         """A callable that gives the people of a platform the ids that they have in the archive; others get new ones."""
         return known_people(self.view.members, platform)
