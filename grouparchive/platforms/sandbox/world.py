@@ -45,6 +45,7 @@ CREATE TABLE IF NOT EXISTS events (
 CREATE INDEX IF NOT EXISTS events_by_channel ON events (channel, n);
 CREATE INDEX IF NOT EXISTS events_by_marker ON events (channel, marker);
 CREATE TABLE IF NOT EXISTS files (ref TEXT PRIMARY KEY, mime TEXT, data BLOB);
+CREATE TABLE IF NOT EXISTS asked (n INTEGER PRIMARY KEY, channel TEXT, handle TEXT);
 CREATE TABLE IF NOT EXISTS inbox (n INTEGER PRIMARY KEY, handle TEXT, key TEXT, text TEXT);
 """
 
@@ -217,6 +218,7 @@ class World:
             if was is not None and was["state"] in {"ban", "join"}:
                 raise Refused("this person cannot be invited")
             self._put_member(channel, handle, "invite", by=by)
+            self._db.execute("INSERT INTO asked (channel, handle) VALUES (?, ?)", (channel, handle))
 
     def ban(self, channel: str, handle: str, *, by: str = KEEPER, reason: str = "") -> None:
         """Somebody must not come back."""
