@@ -15,6 +15,7 @@ from urllib.parse import quote
 
 from grouparchive.demo import words
 from grouparchive.demo.homeserver import Homeserver
+from grouparchive.errors import GroupArchiveError
 
 DAY = 86_400_000
 _Made = TypeVar("_Made")
@@ -83,6 +84,7 @@ class Community:
         self._version = version
         self._tag = f"{seed:x}{time.time_ns():x}"  # transaction ids are per run
         self._count = 0
+        self._stopped = False
         self._start = int(time.time() * 1000) - 365 * DAY
 
     @property
@@ -312,15 +314,20 @@ class Community:
     def _send(self, room: Room, who: Account, kind: str, content: dict[str, Any], when: int) -> str:
         path = f"/rooms/{quote(room.ref)}/send/{kind}/{self._txn()}"
         params = {"user_id": who.user, "ts": when}
-        answer = self.server.call("PUT", _CLIENT + path, self.server.seed_token, content, params)
+        answer = self._ask("PUT", _CLIENT + path, self.server.seed_token, content, params)
         return str(answer["event_id"])
 
     def _upload(self, data: bytes, token: str) -> str:
-        answer = self.server.call("POST", "/_matrix/media/v3/upload", token, data, {"filename": "picture.png"})
+        answer = self._ask("POST", "/_matrix/media/v3/upload", token, data, {"filename": "picture.png"})
         return str(answer["content_uri"])
 
     def _call(self, method: str, path: str, token: str, body: Any, ts: int = 0) -> dict[str, Any]:
-        return self.server.call(method, _CLIENT + path, token, body, {"ts": ts} if ts else None)
+        return self._ask(method, _CLIENT + path, token, body, {"ts": ts} if ts else None)
+
+    def _ask(self, method: str, path: str, token: str, body: Any, params: dict[str, Any] | None) -> dict[str, Any]:
+        if self._stopped:
+            raise GroupArchiveError("stopped")
+        return self.server.call(method, path, token, body, params)
 
     def _txn(self) -> str:
         self._count += 1
@@ -329,4 +336,10 @@ class Community:
     def _all(self, acts: Sequence[Callable[[], _Made]]) -> list[_Made]:
         """Side by side; the first error ends it."""
         with ThreadPoolExecutor(8) as pool:
-            return [waiting.result() for waiting in [pool.submit(act) for act in acts]]
+            waiting = [pool.submit(act) for act in acts]
+            try:
+                return [one.result() for one in waiting]
+            except BaseException:  # Ctrl-C too: what runs ends with its next request
+                self._stopped = True
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise

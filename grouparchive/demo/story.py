@@ -322,7 +322,7 @@ class Story:
 
     def _each(self, act: Any, items: list[Any]) -> list[Any]:
         with ThreadPoolExecutor(6) as pool:
-            return list(pool.map(act, items))
+            return list(pool.map(act, items))  # an error or Ctrl-C cancels what has not begun
 
 
 def run(*, size: Size | None = None, screen: Screen | None = None) -> None:

@@ -42,7 +42,7 @@ def demo(tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
             start_new_session=True,
         )
     try:
-        started = _wait(time.monotonic() + SECONDS, lambda: b"$ grouparchive" in (tmp_path / "said").read_bytes())
+        started = _wait(time.monotonic() + SECONDS, lambda: b"1. A community" in (tmp_path / "said").read_bytes())
         assert started, (tmp_path / "said").read_text()
         yield process
     finally:
