@@ -241,7 +241,11 @@ class View:
 
     def people(self, group: Ref) -> list[Person]:
         """A group's members, from the newest snapshot of each channel. [] where the roster is closed."""
-        return self._people.people(channel.ref for channel in self._channels.values() if channel.group == group)
+        accounts = {
+            self._people.canonical(one.account) for one in self._groups.values() if one.ref == group and one.account
+        }
+        found = self._people.people(channel.ref for channel in self._channels.values() if channel.group == group)
+        return [replace(one, admin=one.id in accounts) for one in found]
 
     def bans(self, group: Ref) -> list[Ban]:
         """Who must not come back. [] where the roster is closed."""
@@ -305,7 +309,10 @@ class View:
 
     def _post(self, message: Message) -> PostView:
         about = [one for place in self._index.about(message.channel, message.ref) for one in self._fetch(place)]
-        edits = tuple(one for one in about if isinstance(one, Edit))
+        # Only its author edits a post; what others send as an edit is noise. With the roster shut ids cannot be compared.
+        edits = tuple(
+            one for one in about if isinstance(one, Edit) and (not self.members or one.author in {"", message.author})
+        )
         newest: Message | Edit = edits[-1] if edits else message
         return PostView(
             message=message,

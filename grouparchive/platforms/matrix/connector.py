@@ -17,7 +17,7 @@ from typing import ClassVar, NamedTuple
 import httpx
 import msgspec
 
-from grouparchive.errors import NotFound, Refused, UsageError
+from grouparchive.errors import NotFound, PlatformError, Refused, UsageError
 from grouparchive.model.ports import Cursor, Identify, Page, Source
 from grouparchive.model.records import (
     AnyRecord,
@@ -44,7 +44,7 @@ from grouparchive.platforms.http import ahead, check_origin
 from grouparchive.platforms.matrix.api import MatrixApi, Messages, client
 from grouparchive.platforms.matrix.authors import Authors
 from grouparchive.platforms.matrix.events import Json, obj, text
-from grouparchive.platforms.matrix.handles import Handles
+from grouparchive.platforms.matrix.handles import Handles, check_handle
 from grouparchive.platforms.matrix.parse import TimelineParser
 from grouparchive.platforms.matrix.sight import Sight
 from grouparchive.platforms.matrix.state import RoomState
@@ -136,7 +136,7 @@ class MatrixConnector:
                 groups.append(room)
                 self._claim(room, room, joined)
         for room in groups:
-            yield joined[room].group(self.origin, self._handles)
+            yield joined[room].group(self.origin, self._handles, self._me)
 
     def administered(self) -> tuple[int, int, int]:
         """(rooms joined, Spaces administered, rooms administered), for a look at what a credential can do."""
@@ -162,9 +162,22 @@ class MatrixConnector:
         """Was this room upgraded to another one that we are in? Then it belongs to that one."""
         return any(state.predecessor == room for state in joined.values())
 
+    def _whoami(self) -> str:
+        """Our own handle; asked of the server each time, kept in memory only.
+
+        Raises:
+            PlatformError: the server gives something that is none.
+        """
+        handle = self.api.whoami().user_id
+        try:
+            check_handle(handle)
+        except ValueError as error:
+            raise PlatformError("the server's answer cannot be understood: is this the right address?") from error
+        return handle
+
     def _look(self) -> dict[str, RoomState]:
         """One sync with just enough state to tell what is a group. Marks nothing as read, shows nobody as online."""
-        self._me = self.api.whoami().user_id
+        self._me = self._whoami()
         kinds = [
             "m.room.create",
             "m.room.power_levels",
@@ -218,7 +231,7 @@ class MatrixConnector:
         Raises:
             Refused, NotFound: the group itself cannot be read any more.
         """
-        self._me = self._me or self.api.whoami().user_id
+        self._me = self._me or self._whoami()
         now = self._now()
         rooms: dict[str, bool] = {}
         for place, state, gaps in self._walk(group, after):
@@ -241,7 +254,7 @@ class MatrixConnector:
         if place.suggested:
             records.append(Setting(channel=place.room, name="m.space.child", value='{"suggested":true}'))
         if place.room == group:
-            records.insert(0, state.group(self.origin, self._handles))
+            records.insert(0, state.group(self.origin, self._handles, self._me))
         more, media = state.records(group, self._handles)
         if channel.encrypted:
             detail = "files sent in an encrypted room are named only inside its encrypted messages"

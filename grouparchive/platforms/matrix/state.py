@@ -126,7 +126,7 @@ class RoomState:
         """Does the Space suggest this room to newcomers?"""
         return any(event.state_key == child and event.content.get("suggested") is True for event in self._children)
 
-    def group(self, origin: str, handles: Handles) -> Group:
+    def group(self, origin: str, handles: Handles, me: str) -> Group:
         """The group of which this is the container or the lone room."""
         channel = self.channel(self.room, "", "", handles)
         return Group(
@@ -137,6 +137,7 @@ class RoomState:
             topic=channel.topic,
             avatar=channel.avatar,
             created=channel.created,
+            account=handles.id(me),
         )
 
     def channel(self, group: str, parent: str, order: str, handles: Handles) -> Channel:
