@@ -21,8 +21,8 @@ from msgspec import Meta
 MemberId: TypeAlias = Annotated[
     str, Meta(min_length=32, max_length=32, extra_json_schema={"pattern": "^[0-9a-f]{32}$"})
 ]
-"""A pseudonym: 16 bytes as lower-case hex. Different runs give one person different ids; the roster folds them. Reading checks the
-length only: a pattern would more than double the time that a stored message takes to decode."""
+"""A pseudonym: 16 bytes as lower-case hex. Different runs give one person different ids; the roster folds them. Reading checks
+the length only: a pattern would more than double the time that a stored message takes to decode."""
 
 BlobId: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 """The oid, as hex, of the object that holds a file's bytes."""
