@@ -217,7 +217,10 @@ class View:
 
     def groups(self) -> list[Group]:
         """All groups, in the order in which they were first archived."""
-        return [replace(group, topic=self._people.text(group.topic)) for group in self._groups.values()]
+        return [
+            replace(group, topic=self._people.text(group.topic), account=self._people.canonical(group.account))
+            for group in self._groups.values()
+        ]
 
     def channels(self, group: Ref) -> list[Channel]:
         """A group's channels, in the order in which they were first archived."""
@@ -309,10 +312,7 @@ class View:
 
     def _post(self, message: Message) -> PostView:
         about = [one for place in self._index.about(message.channel, message.ref) for one in self._fetch(place)]
-        # Only its author edits a post; what others send as an edit is noise. With the roster shut ids cannot be compared.
-        edits = tuple(
-            one for one in about if isinstance(one, Edit) and (not self.members or one.author in {"", message.author})
-        )
+        edits = tuple(one for one in about if isinstance(one, Edit))
         newest: Message | Edit = edits[-1] if edits else message
         return PostView(
             message=message,

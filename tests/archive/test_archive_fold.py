@@ -143,6 +143,14 @@ def test_a_roster_is_whole_and_replaces_the_one_before(made: Any) -> None:
     assert found == {who(2): ["!a"], who(4): ["!a", "!b"], who(1): ["!b"]}
 
 
+def test_the_account_that_made_the_backup_is_known_as_such(made: Any) -> None:
+    made.write([*STRUCTURE, member(1), member(2), *roster("!a", 1, 2)])
+    made.write([Group(ref="!g", platform="p", origin="o", account=who(2, 4)), member(2, 4)])
+    view = made.view()
+    assert [group.account for group in view.groups()] == [who(2)]
+    assert {one.id: one.admin for one in view.people("!g")} == {who(1): False, who(2): True}
+
+
 def test_order_is_by_time_then_by_arrival(made: Any) -> None:
     made.write([message(3, time=5), message(1, time=5), message(2, time=1), message(9, channel="!b")])
     made.write([message(0, time=5), message(7, time=0)])
