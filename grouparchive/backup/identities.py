@@ -77,4 +77,4 @@ class Identities:
         cannot itself tell whether it changed; a rank among all the group's people can, and tells nobody who it is.
         """
         line = codec.encode(record)
-        return codec.decode(_ID.sub(lambda found: b"%d" % self._ranks.get(found[0].decode(), -1), line))
+        return codec.decode(_ID.sub(lambda found: b"%032x" % (self._ranks.get(found[0].decode(), -1) + 1), line))

@@ -165,6 +165,8 @@ def states_come_first(stage: ConnectorStage) -> None:
         assert 0 <= last < first_event, f"{kind.__name__} is missing or comes after posts"
     assert {channel.ref for channel in run.of(Channel)} >= {stage.room}
     assert {group.ref for group in run.of(Group)} == {stage.group}
+    for group in run.of(Group):
+        assert group.account == "" or run.ids[group.account] not in {stage.handle(who) for who in ("ada", "ben", "cyd")}
 
 
 def a_roster_is_one_whole_page(stage: ConnectorStage) -> None:

@@ -145,6 +145,7 @@ class SandboxConnector:
             topic=self._clean(row["topic"]),
             avatar=row["avatar"],
             created=row["created"],
+            account=self._id(KEEPER),
         )
 
     def _roster(self, channel: str) -> Page:
