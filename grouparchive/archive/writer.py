@@ -23,7 +23,7 @@ from grouparchive.archive.schema import open_database, storage
 from grouparchive.archive.sealing import EPOCH, SEGMENT_KIND, Sealing
 from grouparchive.archive.seen import Seen
 from grouparchive.crypto.signing import Genesis, Manifest, next_seed, seed_public, sign_commit
-from grouparchive.errors import Damaged, UsageError
+from grouparchive.errors import Damaged, GroupArchiveError, UsageError
 from grouparchive.model import codec
 from grouparchive.model.records import VAULTS, Attachment, Gap, Record, Vault, vault_of
 
@@ -81,6 +81,7 @@ class Writer:
         self._buffers: dict[Vault, _Buffer] = {vault: _Buffer(vault) for vault in VAULTS}
         self._blobs = threading.Lock()
         self._open = ExitStack()
+        self._failed = False
         self.pending_records = 0
 
     @classmethod
@@ -218,9 +219,14 @@ class Writer:
             gaps: what could not be had. They are sealed as records too.
 
         Raises:
-            ArchiveBusy: somebody reads or writes the archive for too long. Nothing changed.
-            GroupArchiveError: the disk is full or cannot be written to. Nothing changed.
+            ArchiveBusy: somebody reads or writes the archive for too long.
+            GroupArchiveError: the disk is full or cannot be written to.
+
+        After an error nothing has changed, and this writer is of no more use: open another and read again from the cursors.
         """
+        if self._failed:
+            raise GroupArchiveError("this run could not save before", hint="Run this again from the beginning.")
+        self._failed = True
         gaps = list(gaps)
         for gap in gaps:
             self.add(gap)
@@ -267,6 +273,7 @@ class Writer:
         self._home.advance()
         self._seen.settle(head)
         self._sealing.clear()
+        self._failed = False
         self.pending_records = 0
         for buffer in self._buffers.values():
             buffer.count = 0

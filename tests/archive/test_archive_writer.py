@@ -273,6 +273,8 @@ def test_full_or_read_only_is_said_plainly_and_nothing_is_lost(made: Any, pragma
             writer.commit()
         assert caught.value.code == 1
         assert caught.value.hint
+        with pytest.raises(GroupArchiveError, match="could not save before"):
+            writer.commit()
     assert verify(made.path, pinned=made.pin).ok
     with made.writer() as writer:
         assert writer.fresh(message(2))
