@@ -352,6 +352,16 @@ def test_an_interrupt_waits_until_a_page_is_whole(box: Box, world: World, at: in
     assert box.gather(Message, Roster) == {Message: 30, Roster: 2}
 
 
+def test_an_interrupt_that_is_ignored_stays_so(box: Box, world: World) -> None:
+    populate(world)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        summary = box.backup(on_add=lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    finally:
+        signal.signal(signal.SIGINT, before)
+    assert summary.messages == 12
+
+
 def test_long_runs_commit_on_the_way_and_split_no_roster(box: Box, world: World) -> None:
     _, room = populate(world, posts=50)
     for number in range(1500):

@@ -186,7 +186,7 @@ class _Run:
         with _uninterrupted():
             if page.cursor:
                 self._settle_states()
-            self._records(page.records)
+            self._records(page.records, page.stamp)
             if not page.cursor:
                 self._met = self._identities.met()
             for gap in page.gaps:
@@ -199,9 +199,9 @@ class _Run:
         self._tell()
         self._commit_in_time()
 
-    def _records(self, records: list[AnyRecord]) -> None:
+    def _records(self, records: list[AnyRecord], stamp: str) -> None:
         rosters = {record.channel: record for record in records if isinstance(record, Roster)}
-        changed = {channel for channel in rosters if self._roster_changed(channel, records)}
+        changed = {channel for channel in rosters if self._roster_changed(channel, records, stamp)}
         for record in records:
             if isinstance(record, Roster | Membership | Ban):
                 if record.channel in changed or record.channel not in rosters:
@@ -226,7 +226,7 @@ class _Run:
                     self._add(record)
             self._held.clear()
 
-    def _roster_changed(self, channel: Ref, records: list[AnyRecord]) -> bool:
+    def _roster_changed(self, channel: Ref, records: list[AnyRecord], stamp: str) -> bool:
         rows: list[tuple[object, ...]] = []
         for record in records:
             if isinstance(record, Membership) and record.channel == channel:
@@ -235,14 +235,14 @@ class _Run:
             elif isinstance(record, Ban) and record.channel == channel:
                 by = self._identities.who(record.by)[0]
                 rows.append(("ban", *self._identities.who(record.member), by, record.reason, record.time))
-        lines = sorted(json.dumps(row) for row in rows)
+        lines = [stamp, *sorted(json.dumps(row) for row in rows)]
         return self._writer.fresh_roster(channel, hashlib.sha256("\n".join(lines).encode()).digest())
 
     def _faces_changed(self, group: Ref, page: Page) -> bool:
         """Do the members' pictures on a page differ from last time? The writer remembers no single one of them (a tag of a
         picture would be a tag of its member), so they are read again all together, and only then.
         """
-        faces = sorted(file.ref for file in page.media if file.vault == "roster")
+        faces = sorted(f"{file.ref} {file.stamp}" for file in page.media if file.vault == "roster")
         if not faces:
             return False
         place = next((record.channel for record in page.records if isinstance(record, Roster)), group)
@@ -356,5 +356,5 @@ def _uninterrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGINT, before)
-    if came:
-        raise KeyboardInterrupt
+    if came and callable(before):  # it may be ignored, as in the background
+        before(came[0], None)
