@@ -30,23 +30,29 @@ OpenBlob: TypeAlias = Callable[[str], Iterator[bytes]]
 
 
 class MediaRequest(msgspec.Struct, frozen=True, kw_only=True):
-    """A file that a page mentions: fetch it with `Connector.media(ref)` and store an `Attachment` of the same ref."""
+    """A file that a page mentions: fetch it with `Connector.media(ref)` and store an `Attachment` of the same ref.
+    `stamp`, of a member's picture: as in `Page`.
+    """
 
     ref: Ref
     vault: Vault = "content"
     mime: str = ""
     size: int = 0  # as announced, 0 unknown
+    stamp: str = ""
 
 
 class Page(msgspec.Struct, frozen=True, kw_only=True):
     """One fetch. `cursor` holds only the entries that change; they may be trusted once the page's records are committed.
-    `media` lists the files that the records mention, also those mentioned before.
+    `media` lists the files that the records mention, also those mentioned before. `stamp`, of a roster's page: something that
+    the platform tells only to those inside, and that stays the same while the roster does (the ids of its events). It goes
+    into the digest by which the next run notices a change, so that who has the machine cannot try candidates against it.
     """
 
     records: list[AnyRecord]
     cursor: dict[str, str] = {}
     gaps: list[Gap] = []
     media: list[MediaRequest] = []
+    stamp: str = ""
 
 
 @runtime_checkable

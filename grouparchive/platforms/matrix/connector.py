@@ -241,7 +241,7 @@ class MatrixConnector:
             state.learn(self._handles)
             yield self._structure(group, place, state, gaps)
             records, media = state.roster(self._handles)
-            yield Page(records=records, media=media, gaps=state.gaps.take())
+            yield Page(records=records, media=media, gaps=state.gaps.take(), stamp=state.stamp())
             if not state.is_space:
                 rooms[place.room] = state.shut
         for room, shut in rooms.items():

@@ -199,13 +199,19 @@ class RoomState:
                     members.append(self._membership(event, _STATES[now], handles))
                     avatar = _mxc(event.content.get("avatar_url"))
                     if avatar:
-                        media[avatar] = MediaRequest(ref=avatar, vault="roster")
+                        stamp = min(event.event_id, media[avatar].stamp) if avatar in media else event.event_id
+                        media[avatar] = MediaRequest(ref=avatar, vault="roster", stamp=stamp)
                 else:
                     self.gaps.add("member-unreadable")
             except ValueError:
                 self.gaps.add("member-unreadable")
         head = Roster(channel=self.room, time=int(clock.time() * 1000), members=len(members), bans=len(bans))
         return [head, *members, *bans], list(media.values())
+
+    def stamp(self) -> str:
+        """The ids of the events that made the roster: hashes that nobody outside the room can guess. See `Page`."""
+        here = (event for event in self._members if event.content.get("membership") != "leave")
+        return " ".join(sorted(event.event_id for event in here))
 
     def _learn(self, event: Event, handles: Handles) -> str:
         name, avatar = text(event.content.get("displayname")), _mxc(event.content.get("avatar_url"))
