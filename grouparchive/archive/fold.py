@@ -111,6 +111,10 @@ class View:
         self.moment = max((commit.time for commit in last.values()), default=0)
         self._roster_open = any("roster" in reader.vaults for reader in readers)
 
+    def close(self) -> None:
+        """Let go of the index. The readers stay open."""
+        self._index.close()
+
     # --- loading ---
 
     def load(self) -> None:

@@ -90,6 +90,10 @@ class EventIndex:
         """An event was deleted at the platform, and what points to it goes with it."""
         self._db.execute("INSERT OR IGNORE INTO deleted VALUES (?)", (_digest(channel, target),))
 
+    def close(self) -> None:
+        """Let go of the memory."""
+        self._db.close()
+
     def settle(self) -> None:
         """Everything is there."""
         self._flush()

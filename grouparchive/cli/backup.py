@@ -124,15 +124,15 @@ def _named(error: GroupArchiveError, name: str) -> GroupArchiveError:
 def _tell(run: Run, name: str, summary: Summary, seconds: float) -> None:
     output = run.output
     if summary.new:
-        output.line(
+        output.result(
             f"{name}: {many(summary.new, 'new record')} in {duration(seconds)}: "
             f"{many(summary.messages, 'message')}, {many(summary.attachments, 'file')}, {many(summary.members, 'member')}, "
             f"{many(summary.channels, 'room')}"
         )
     else:
-        output.line(f"{name}: nothing new, in {duration(seconds)}")
+        output.result(f"{name}: nothing new, in {duration(seconds)}")
     for code, count in sorted(count_gaps(summary.gaps).items()):
-        output.line(f"  gap: {code} ({count:,})")
+        output.result(f"  gap: {code} ({count:,})")
     if summary.new_gaps:
         output.note(
             "Some of these gaps are new. What they are about is told by `grouparchive export`, after unlocking."

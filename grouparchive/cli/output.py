@@ -53,6 +53,11 @@ class Output:
             self._clear()
             _write(sys.stdout, safe(text) + "\n")
 
+    def result(self, text: str) -> None:
+        """As `line`, of a command that runs unattended: nothing with -q, so that a scheduler has nothing to mail."""
+        if self.verbosity >= 0:
+            self.line(text)
+
     def event(self, event: str, /, **fields: Any) -> None:
         """A line of data for a script; nothing without --json."""
         if self.json:
@@ -198,6 +203,8 @@ class Progress:
 def duration(seconds: float) -> str:
     """A length of time in plain words."""
     seconds = max(0, round(seconds))
+    if seconds < 1:
+        return "less than a second"
     if seconds < 60:
         return f"{seconds} s"
     if seconds < 3600:

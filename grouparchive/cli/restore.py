@@ -214,7 +214,7 @@ def _tell(run: Run, report: Report, *, dry_run: bool, reveal: bool) -> None:
     if dry_run:
         output.line(f"All checks hold. {many(report.total, 'action')} would be done; nothing was.")
     else:
-        before = f", {report.already:,} were done before" if report.already else ""
+        before = f", {report.already:,} stood already" if report.already else ""
         output.line(f"{report.done:,} of {many(report.total, 'action')} done{before}.")
         for gap in report.gaps:
             output.line(f"  {gap.count:>7,}  {gap.text} ({gap.code})")

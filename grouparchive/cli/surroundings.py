@@ -32,6 +32,7 @@ class Run:
     """One run of the command line."""
 
     options: Globals
+    on_close: Callable[[Callable[[], object]], object]  # calls what it is given when the command ends
 
     @cached_property
     def output(self) -> Output:
@@ -80,6 +81,7 @@ class Run:
 
     def _open(self, path: Path) -> Archive:
         archive = Archive.open(path)
+        self.on_close(archive.close)
         config = self.profile.config()
         if config and Path(config.archive) == path and archive.archive_id.hex() != config.archive_id:
             raise Damaged(
@@ -125,7 +127,9 @@ class Run:
         return self._folded(readers, when)
 
     def _folded(self, readers: list[Reader], moment: Moment) -> "Opened":
-        return Opened(readers, fold(readers, moment, open_message=self.opener(readers)), self.output)
+        view = fold(readers, moment, open_message=self.opener(readers))
+        self.on_close(view.close)
+        return Opened(readers, view, self.output)
 
     def opener(self, readers: list[Reader]) -> Callable[[Message], AnyRecord] | None:
         """What opens end-to-end encrypted messages with the room keys in the archives; None where there are no keys."""
@@ -229,4 +233,4 @@ def _room_keys(reader: Reader) -> Iterator[RoomKey]:
 
 def start(context: click.Context) -> Run:
     """The surroundings of the command that is running."""
-    return Run(given(context))
+    return Run(given(context), context.call_on_close)

@@ -256,6 +256,31 @@ def test_a_full_disk_while_exporting(kept: Machine) -> None:
     assert "disk is full" in done.stderr
 
 
+def test_a_disk_that_fills_up_during_a_backup(kept: Machine, village: Village) -> None:
+    world = World(village.path)
+    for number in range(20):
+        media = {"ref": world.upload(os.urandom(100_000)), "name": "x.bin", "size": 100_000}
+        world.post(village.rooms[0], "@quince-01:sandbox", f"with a file {number}", media=[media])
+    world.close()
+    before = kept.archive.read_bytes()
+    command = [sys.executable, "-m", "grouparchive", "--no-input", "backup", "home"]
+    for limit in (len(before) // 512 + 20, len(before) // 512 + 1000):  # blocks: no file may grow beyond
+        done = subprocess.run(
+            ["sh", "-c", f'ulimit -f {limit}; exec "$@"', "sh", *command],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=kept.environment(),
+        )
+        assert done.returncode == 1, done.stderr
+        assert "the disk" in done.stderr  # as full as a limit can make it
+        kept.run("verify")
+    assert kept.run("backup", "home", "--json").done["messages"] == 20
+    export = kept.run("export", GROUP, "--format", "jsonl", opened=True).out
+    assert export.count('"kind":"message"') == 50
+    kept.run("verify", "--deep", opened=True)
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root writes anywhere")
 def test_a_read_only_folder(kept: Machine) -> None:
     locked = kept.folder / "locked"

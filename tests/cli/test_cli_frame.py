@@ -124,7 +124,13 @@ def test_what_a_terminal_would_obey_is_taken_out(kept: Machine, tmp_path: Path) 
 
 
 def test_small_words() -> None:
-    assert [duration(value) for value in (0, 59, 61, 3700, 200_000)] == ["0 s", "59 s", "1 min", "1 h 01 min", "2 days"]
+    assert [duration(value) for value in (0, 59, 61, 3700, 200_000)] == [
+        "less than a second",
+        "59 s",
+        "1 min",
+        "1 h 01 min",
+        "2 days",
+    ]
     assert [size(value) for value in (0, 999, 1500, 2_000_000)] == ["0 bytes", "999 bytes", "1.5 KB", "2.0 MB"]
     assert [many(1, "room"), many(2, "room"), many(2, "entry")] == ["1 room", "2 rooms", "2 entries"]
 

@@ -290,6 +290,6 @@ def test_the_command_line_finds_the_posts_again(kept: Kept, moment: Moment) -> N
         writer.add(Tombstone(channel="!a", ref="y", target="!a/1", time=START + 4 * DAY))
     with Archive.open(kept.path) as archive:
         run = Run.__new__(Run)
-        run.__dict__["output"] = None
+        run.__dict__.update(output=None, on_close=lambda _: None)
         opened = run.fold_as_planned([archive.unlock(kept.secret)], plan)
         assert plan_of(opened.view).digest() == plan.digest()
