@@ -244,6 +244,7 @@ def the_second_run_brings_nothing(stage: ConnectorStage) -> None:
     second = Reading(stage, first.cursor).whole()
     assert second.events == [], "what was read comes again"
     assert _states(second) == _states(first), "states are not given in full again"
+    assert _stamps(second) == _stamps(first), "an unchanged roster bears another stamp"
     requests = stage.requests(second.connector)
     if requests is not None:
         channels = len(first.of(Channel))
@@ -419,6 +420,12 @@ def _states(run: Reading) -> list[str]:
             line = codec.encode(record).decode()
             lines.append(re.sub(r"[0-9a-f]{32}", lambda found: run.ids.get(found[0], found[0]), line))
     return sorted(lines)
+
+
+def _stamps(run: Reading) -> list[tuple[str, list[tuple[str, str]]]]:
+    return [
+        (page.stamp, sorted((file.ref, file.stamp) for file in page.media)) for page in run.pages if not page.cursor
+    ]
 
 
 CHECKS: list[Callable[[ConnectorStage], None]] = [

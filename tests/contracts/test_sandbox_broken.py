@@ -1,5 +1,6 @@
 """The contract suites see what they are for: a sandbox broken on purpose fails the check that watches over the breach."""
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
@@ -140,6 +141,12 @@ class SavesStates(SandboxConnector):
                 yield page
 
 
+class StampsAtRandom(SandboxConnector):
+    def pages(self, group: str, after: Any) -> Iterator[Page]:
+        for page in super().pages(group, after):
+            yield page if page.cursor else msgspec.structs.replace(page, stamp=os.urandom(8).hex())
+
+
 class AsksTooMuch(SandboxConnector):
     def pages(self, group: str, after: Any) -> Iterator[Page]:
         self.requests += 20
@@ -243,6 +250,7 @@ BROKEN_CONNECTORS: list[tuple[type[SandboxConnector], Callable[[Any], None]]] = 
     (CountsInItsCursor, reading.cursors_are_plain_strings),
     (NamesPeopleInItsCursor, reading.cursors_are_plain_strings),
     (SavesStates, reading.the_second_run_brings_nothing),
+    (StampsAtRandom, reading.the_second_run_brings_nothing),
     (AsksTooMuch, reading.the_second_run_brings_nothing),
     (CutsFiles, reading.files_are_the_same_bytes),
     (LostFilesAreEmpty, reading.a_lost_file_is_a_typed_error),
