@@ -4,6 +4,7 @@ error becomes words and an exit code. Knows no command from the inside; each liv
 
 import errno
 import importlib
+import os
 import sys
 import traceback
 from collections.abc import Sequence
@@ -239,8 +240,8 @@ def run(args: Sequence[str] | None = None) -> int:
         click.echo(error.ctx.get_help() if error.ctx else "", err=True)
         return UsageError.code
     except BrokenPipeError:
-        # Whoever read our output has gone, as `head` does. Nothing more to say, and nobody to say it to.
-        sys.stderr.close()
+        # Whoever read our output has gone, as `head` does. What is still in the buffer must not be complained about at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     except Exception as error:  # noqa: BLE001 - the last resort: a person never sees a traceback
         said = as_said(error)

@@ -141,12 +141,10 @@ def verify(context: click.Context, *, deep: bool) -> None:
       grouparchive verify --deep --archive /media/stick/group.gar
     """
     run = start(context)
-    config = run.profile.config()
     problems: list[str] = []
     for path in run.archive_paths:
-        pinned = bytes.fromhex(config.archive_id) if config and Path(config.archive) == path else None
         with run.output.progress("Verifying") as progress:
-            report = verify_archive(path, pinned=pinned, progress=progress.count)
+            report = verify_archive(path, pinned=run.pinned(path), progress=progress.count)
         run.output.line(
             f"{many(report.commits, 'commit')} by {many(report.writers, 'writer')}, "
             f"{many(report.objects, 'object')}, {size(report.size)}"

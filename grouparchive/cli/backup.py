@@ -16,7 +16,7 @@ from grouparchive.cli.output import duration, many, size
 from grouparchive.cli.profile import LastRun
 from grouparchive.cli.surroundings import Run, start
 from grouparchive.cli.times import age, when
-from grouparchive.errors import GroupArchiveError, UsageError
+from grouparchive.errors import Damaged, GroupArchiveError, UsageError
 from grouparchive.model.records import Gap
 from grouparchive.platforms import registry
 
@@ -209,6 +209,8 @@ def status(context: click.Context) -> None:
         run.output.table(["source", "platform", "last good run", "age", "last result", "new", "grown by", "gaps"], rows)
     else:
         run.output.line("There is no source yet. Add one with: grouparchive source add NAME PLATFORM ...")
+    if archive.damage:
+        raise Damaged(f"the archive is damaged: {archive.damage[0]}")
     run.output.done(sources=len(rows), commits=len(archive.commits))
 
 
@@ -220,8 +222,6 @@ def _tell_archive(run: Run, archive: Archive, path: Path) -> None:
         f"the newest of {when(newest)} ({age(newest)} ago)"
     )
     run.output.event("archive", commits=len(commits), bytes=path.stat().st_size, newest=newest)
-    for problem in archive.damage:
-        run.output.warn(str(problem))
 
 
 def _row(last: LastRun | None) -> list[str | int]:

@@ -1,5 +1,6 @@
 """`plan`, `show`, `apply`, `report`: the way back, from the archive over a reviewed plan to a rebuilt group."""
 
+import glob
 import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -66,6 +67,10 @@ def plan(context: click.Context, *, group: str, target: str, moment: str, conten
     path = Path(out).expanduser().absolute()
     if not path.parent.is_dir():
         raise UsageError("the folder for the plan is not there", hint="Make the folder first.")
+    if any(path.parent.glob(f"{glob.escape(path.name)}.*.journal")):
+        raise UsageError(
+            "a plan of that name was begun already, and is needed to finish what it began", hint="Name another with -o."
+        )
     run.profile.source_file(target)
     opened = run.fold(moment)
     wanted = desired(opened.view, opened.group(group).ref)

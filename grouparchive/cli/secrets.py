@@ -182,13 +182,3 @@ def _strong(passphrase: Passphrase) -> Passphrase:
             hint=f"Use at least {LEAST_PASSPHRASE} characters; several random words are best.",
         )
     return passphrase
-
-
-def refuse_twice_stdin(*places: str | None) -> None:
-    """Complain early when two secrets would come from the standard input.
-
-    Raises:
-        UsageError: more than one of the places is "-".
-    """
-    if sum(place == STDIN for place in places) > 1:
-        raise UsageError("only one secret can come from the standard input")

@@ -82,13 +82,19 @@ class Run:
     def _open(self, path: Path) -> Archive:
         archive = Archive.open(path)
         self.on_close(archive.close)
-        config = self.profile.config()
-        if config and Path(config.archive) == path and archive.archive_id.hex() != config.archive_id:
+        pinned = self.pinned(path)
+        if pinned is not None and archive.archive_id != pinned:
             raise Damaged(
                 "in the place of this machine's archive lies another one",
                 hint="Do not use it. Fetch a copy of yours, and ask who could write to that place.",
             )
         return archive
+
+    def pinned(self, path: Path) -> bytes | None:
+        """The id that an archive must have, if it is the one that this machine writes to."""
+        config = self.profile.config()
+        own = config is not None and Path(config.archive).resolve() == path.resolve()
+        return bytes.fromhex(config.archive_id) if config and own else None
 
     def unlock(self) -> list[Reader]:
         """The archives to read, opened.

@@ -123,6 +123,14 @@ def test_what_a_terminal_would_obey_is_taken_out(kept: Machine, tmp_path: Path) 
     assert "\x1b" not in kept.run("groups", opened=True).out
 
 
+def test_whoever_reads_may_leave(kept: Machine) -> None:
+    words = f"--passphrase-file {kept.passphrase} export {GROUP!r} --format jsonl"
+    command = f"{sys.executable} -m grouparchive {words} | head -c 1"
+    done = subprocess.run(["sh", "-c", command], capture_output=True, text=True, check=False, env=kept.environment())
+    assert done.stdout == "{"
+    assert done.stderr == ""
+
+
 def test_small_words() -> None:
     assert [duration(value) for value in (0, 59, 61, 3700, 200_000)] == [
         "less than a second",

@@ -70,6 +70,7 @@ def test_from_first_backup_to_members_coming_back(village: Village, tmp_path: Pa
     applied = machine.run("apply", plan, *digest, "--json", opened=True).done
     assert applied["failed"] == 0
     assert applied["done"] == applied["total"]
+    machine.run("plan", GROUP, "--to", "new-home", "-o", plan, opened=True, code=2)  # a plan that was begun stays
     resumed = machine.run("apply", plan, *digest, "--json", opened=True).done
     assert resumed["done"] == 0
     assert resumed["already"] == applied["done"]
