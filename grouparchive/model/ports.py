@@ -127,6 +127,14 @@ class Target(Protocol):
         """
         ...
 
+    def media(self, ref: Ref) -> Iterator[bytes]:
+        """The bytes of a file that stands in what `read` gave, in pieces, so that the report can compare them.
+
+        Raises:
+            NotFound, Refused, PlatformError: it cannot be had.
+        """
+        ...
+
     def close(self) -> None:
         """Let go of connections."""
         ...

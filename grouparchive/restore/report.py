@@ -155,7 +155,7 @@ class _Comparison:
         self.timelines = timelines
         self.natives = natives
         self.outcome = outcome
-        self.fetch: Fetch | None = getattr(target, "media", None)
+        self.fetch: Fetch = target.media
         made = target.observe().containers
         self.rooms: dict[Ref, Ref] = {
             action.channel.ref: made[action.key]

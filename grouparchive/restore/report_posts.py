@@ -29,7 +29,7 @@ class PostComparison:
         timelines: the archive's posts and files.
         found: the rebuilt group.
         tally: takes the counts.
-        fetch: a file's bytes at the target, if they can be had.
+        fetch: a file's bytes at the target.
         outcome: what the journal tells of an action.
     """
 
@@ -41,7 +41,7 @@ class PostComparison:
         found: "Found",
         tally: Tally,
         *,
-        fetch: Callable[[Ref], Iterable[bytes]] | None,
+        fetch: Callable[[Ref], Iterable[bytes]],
         outcome: Callable[[Key], Outcome | None],
     ) -> None:
         self.plan = plan
@@ -186,7 +186,7 @@ class PostComparison:
     def file(self, media: Media, now: Message, number: int) -> None:
         """The bytes of a file, as they are or without what its metadata told."""
         attachment = self.timelines.attachment(media.ref)
-        if attachment is None or self.fetch is None:
+        if attachment is None:
             self.tally.add("file", same=False, explained=True)
             return
         if number >= len(now.media):

@@ -307,6 +307,7 @@ def files_arrive_whole(stage: TargetStage) -> None:
         post = work.post("look", type="image", media=media, author=work.author())
         found = next(record for record in work.read(Message) if record.ref == post)
         assert [file.ref for file in found.media] == [ref], "a post has lost its file"
+        assert b"".join(work.target.media(ref)) == FILE, "the report would read other bytes"
 
 
 def nobody_is_joined_or_told(stage: TargetStage) -> None:

@@ -121,6 +121,10 @@ class MatrixTarget:
         for member, (native, name, avatar) in met.items():
             yield Member(id=member, platform=self.platform, origin=origin, native=native, name=name, avatar=avatar)
 
+    def media(self, ref: Ref) -> Iterator[bytes]:
+        """See `model.ports.Target`."""
+        return self._session.api.media(ref)
+
     def _default_version(self) -> str:
         found = self._session.api.http.get("/_matrix/client/v3/capabilities", dict[str, Any])
         version = obj(obj(found.get("capabilities")).get("m.room_versions")).get("default")
