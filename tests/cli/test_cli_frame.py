@@ -10,7 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
-from cli_machine import GROUP, PASSPHRASE, Machine
+from cli_machine import GROUP, PASSPHRASE, Machine, Village
 
 from grouparchive.cli import app
 from grouparchive.cli.output import duration, many, one_line, safe, size
@@ -222,6 +222,18 @@ def test_a_person_may_mistype(kept: Machine) -> None:
     assert person.end() == 0
     assert GROUP in person.text
     assert PASSPHRASE not in person.text
+
+
+def test_progress_is_for_a_terminal_only(kept: Machine, village: Village) -> None:
+    world = World(village.path)
+    world.post(village.rooms[0], "@quince-01:sandbox", "one more")
+    world.close()
+    person = Terminal(kept, "backup", "home")
+    assert person.end() == 0
+    assert "Backing up home" in person.text
+    assert "Backing up" not in kept.run("backup", "home").err
+    quiet = kept.run("-q", "backup", "home")
+    assert quiet.out + quiet.err == ""
 
 
 def test_apply_asks_for_the_words(kept: Machine, tmp_path: Path) -> None:
