@@ -63,7 +63,9 @@ class Screen:
     def listing(self, items: Iterable[tuple[str, str]]) -> None:
         """What to type, and what for."""
         for line, purpose in items:
-            self._line(f"   {self._bold(line)}\n       {purpose}")
+            self._line(f"   {self._bold(line)}")
+            if purpose:
+                self._line(f"       {purpose}")
 
     def blank(self) -> None:
         """An empty line."""

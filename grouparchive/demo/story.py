@@ -344,17 +344,19 @@ def run(*, size: Size | None = None, screen: Screen | None = None) -> None:
     except KeyboardInterrupt:
         shutil.rmtree(folder, ignore_errors=True)
         raise
+    except GroupArchiveError:
+        screen.text(f"That should not have happened. What there is lies in {folder}")
+        raise
     screen.heading(f"Done in {time.monotonic() - start:.0f} seconds; the homeserver is stopped")
-    archive = folder / ARCHIVE
-    given = (
-        f"--profile {folder / 'profile'} --archive {archive} --passphrase-file {folder / 'drawer' / 'passphrase.txt'}"
-    )
-    screen.text("Where to look next. The archive is still there:")
+    program = "grouparchive" if shutil.which("grouparchive") else str(Path(sys.executable).with_name("grouparchive"))
+    way_in = "--passphrase-file drawer/passphrase.txt"
+    screen.text("Where to look next. The archive is still there, and opens without any server:")
     screen.listing(
         [
-            (f"grouparchive {given} search hedgehogs", "search it"),
-            (f"grouparchive {given} export '{words.SPACE_NAME}' --format html -o lane", "read it as a small site"),
-            (f"grouparchive --archive {archive} verify", "check its chain and every byte, without a secret"),
+            (f"cd {folder}; export GROUPARCHIVE_PROFILE=profile GROUPARCHIVE_ARCHIVE={ARCHIVE}", ""),
+            (f"{program} search hedgehogs {way_in}", "search it"),
+            (f"{program} export '{words.SPACE_NAME}' --format html -o site {way_in}", "read it as a small site"),
+            (f"{program} verify", "check its chain and every byte, without a secret"),
             (f"rm -r {folder}", "remove all of it"),
         ]
     )
