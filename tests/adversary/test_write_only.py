@@ -41,7 +41,7 @@ def robbed(planted: Planted, homeserver: Homeserver, tmp_path_factory: pytest.Te
 
 
 def back_up(computer: Computer, planted: Planted, between: Between) -> Computer:
-    computer.init()
+    computer.init(cheap=False)
     computer.add("home", between.url, planted.admin.token)
     between.hold = lambda path: "/media/download/" in path and bool(next(count) > 2)
     count = itertools.count()
