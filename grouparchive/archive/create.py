@@ -58,7 +58,8 @@ def _under_way(path: Path) -> Iterator[Path]:
     """A place to build at, which takes the final name at the end or goes away."""
     part = path.with_name(path.name + ".part")
     with storage():
-        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600))
+        part.unlink(missing_ok=True)  # of an earlier try; what somebody else put there must not become ours
+        os.close(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
     try:
         yield part
         with storage():

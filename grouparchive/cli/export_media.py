@@ -21,10 +21,16 @@ _BY_MIME = {
     "application/pdf": ".pdf",
     "text/plain": ".txt",
 }
-_RUNS = frozenset(
-    {".html", ".htm", ".xhtml", ".svg", ".xml", ".js", ".exe", ".bat", ".cmd", ".scr", ".lnk", ".desktop", ".sh"}
-)
-"""What a double click might run or a browser might obey: kept, under an ending that does nothing."""
+_HARMLESS = frozenset(
+    {
+        ".png", ".jpg", ".jpeg", ".gif", ".webp", ".heic", ".avif", ".bmp", ".tif", ".tiff",
+        ".mp4", ".m4v", ".mov", ".webm", ".mkv", ".avi", ".3gp", ".mp3", ".m4a", ".ogg", ".oga", ".opus", ".wav", ".flac",
+        ".aac", ".pdf", ".txt", ".csv", ".md", ".docx", ".xlsx", ".pptx", ".odt", ".ods", ".odp", ".epub", ".vcf", ".ics",
+        ".zip",
+    }
+)  # fmt: skip
+"""Endings that a file may keep. A double click might run what has another one, or a browser obey it: that gets one that does
+nothing."""
 
 
 class MediaFolder:
@@ -77,4 +83,4 @@ def ending(name: str, mime: str) -> str:
         return known
     match = _EXTENSION.search(name)
     own = match[0].lower() if match else ".bin"
-    return ".bin" if own in _RUNS else own
+    return own if own in _HARMLESS else ".bin"

@@ -1,6 +1,7 @@
 """Small files of the command line: written so that only their owner reads them and that they never tear, read with a bound."""
 
 import os
+import secrets
 import stat
 from pathlib import Path
 
@@ -19,9 +20,10 @@ def make_folder(folder: Path) -> None:
 
 def write_whole(path: Path, data: bytes) -> None:
     """Replace a file: the old one or the new one is there at any time, never a part."""
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    # Where others may write too, a name that they know would let them have the file, or lead it elsewhere, beforehand.
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
-        _write(fresh, data, os.O_TRUNC)
+        _write(fresh, data, os.O_EXCL)
         fresh.replace(path)
     except OSError:
         fresh.unlink(missing_ok=True)

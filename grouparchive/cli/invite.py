@@ -124,7 +124,7 @@ def send(context: click.Context, path: str) -> int:
     run = start(context)
     place = Path(path)
     plan, opened = load(run, place)
-    campaign = _campaign(opened, place)
+    campaign = _campaign(opened, plan, place)
     source = run.profile.source(plan.target)
     messenger = registry.load(source.platform).messenger(source)
     try:
@@ -178,7 +178,7 @@ def status(context: click.Context, path: str) -> None:
     run = start(context)
     place = Path(path)
     plan, opened = load(run, place)
-    campaign = _campaign(opened, place)
+    campaign = _campaign(opened, plan, place)
     source = run.profile.source(plan.target)
     messenger = registry.load(source.platform).messenger(source)
     try:
@@ -224,9 +224,20 @@ def status(context: click.Context, path: str) -> None:
     )
 
 
-def _campaign(opened: Opened, place: Path) -> Campaign:
+def _campaign(opened: Opened, plan: Plan, place: Path) -> Campaign:
+    """The invitations of this plan.
+
+    Anybody who has the archive can seal such a file, and release in it whom they like. Only who opened the plan knows its
+    digest.
+    """
     reader = opened.readers[0]
-    return campaigns.load_campaign(campaigns.campaign_path(place), reader.key("content"), reader.archive_id)
+    found = campaigns.load_campaign(campaigns.campaign_path(place), reader.key("content"), reader.archive_id)
+    if found.plan != plan.digest():
+        raise UsageError(
+            "the invitations that lie beside this plan belong to another one; nobody was contacted",
+            hint="Somebody may have swapped the file. Move it away and run: grouparchive invite prepare PLAN",
+        )
+    return found
 
 
 def _journal(place: Path, campaign: Campaign) -> InviteJournal:

@@ -209,9 +209,9 @@ def save_campaign(path: Path, campaign: Campaign, public: VaultPublicKey, *, epo
     """
     payload = msgspec.json.encode(campaign)
     sealed = seal_file(public, bytes.fromhex(campaign.archive_id), "content", epoch, _KIND, payload)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
         with os.fdopen(handle, "wb") as file:
             file.write(sealed)
             file.flush()

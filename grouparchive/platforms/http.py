@@ -146,7 +146,11 @@ class HttpClient:
         self._sleep = sleep
         self._http = httpx.Client(
             base_url=origin,
-            headers={"User-Agent": f"grouparchive/{__version__}", **(headers or {})},
+            headers={
+                "User-Agent": f"grouparchive/{__version__}",
+                "Accept-Encoding": "gzip, deflate",
+                **(headers or {}),
+            },
             transport=transport,
             timeout=httpx.Timeout(120.0, connect=30.0),
             limits=httpx.Limits(max_connections=32, max_keepalive_connections=32),
@@ -274,6 +278,7 @@ class HttpClient:
         body = content() if callable(content) else content
         try:
             with self._http.stream(method, path, params=params, content=body, headers=headers) as response:
+                _check_encoding(response, method)
                 status = response.status_code
                 if status < HTTPStatus.MULTIPLE_CHOICES:
                     yield response
@@ -329,6 +334,18 @@ class HttpClient:
             if doubt and not read:  # an earlier attempt may have been done, and be the reason for this refusal
                 raise InDoubt("the server refused after an attempt of unknown fate") from refused.__cause__
             raise
+
+
+def _check_encoding(response: httpx.Response, method: str) -> None:
+    """Packed once at most, in a way that unpacks to 1,000 times its size at most: our bounds are checked piece by piece.
+
+    Raises:
+        PlatformError: packed twice, or otherwise.
+        InDoubt: the same, as the answer to a write.
+    """
+    if response.headers.get("Content-Encoding", "").strip().lower() not in {"", "identity", "gzip", "deflate"}:
+        error = PlatformError if method in {"GET", "HEAD"} else InDoubt
+        raise error("the server packs its answers in a way that we do not unpack")
 
 
 def _raise(response: httpx.Response, method: str, *, safe: bool) -> None:

@@ -1,6 +1,7 @@
 """The plan as a file: sealed to the archive's content key, so that only who can open the archive can read what will be done."""
 
 import os
+import secrets
 from pathlib import Path
 
 import msgspec
@@ -22,7 +23,7 @@ def save(path: Path, plan: Plan, public: VaultPublicKey, *, archive_id: bytes, e
     """
     payload = msgspec.json.encode(plan, order="sorted")
     sealed = seal_file(public, archive_id, "content", epoch, _KIND, payload)
-    fresh = path.with_name(f".{path.name}.{os.getpid()}.new")
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
         _write(fresh, sealed)
         fresh.replace(path)
@@ -64,7 +65,7 @@ def load(path: Path, key: VaultKey, *, archive_id: bytes) -> Plan:
 
 
 def _write(path: Path, data: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     with os.fdopen(handle, "wb") as file:
         file.write(data)
         file.flush()

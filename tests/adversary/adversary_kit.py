@@ -4,6 +4,7 @@ import base64
 import bz2
 import contextlib
 import http.server
+import io
 import itertools
 import json
 import lzma
@@ -20,10 +21,12 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from unittest import mock
 from urllib.parse import quote
 
 from backports import zstd
 
+from grouparchive.cli import app
 from grouparchive.demo.homeserver import Homeserver
 
 V3 = "/_matrix/client/v3"
@@ -227,6 +230,24 @@ class Computer:
         assert "Traceback" not in err, err
         if code is not None:
             assert done.code == code, out + err
+        if done.code not in {0, 3}:
+            plain(done)
+        return done
+
+    def here(self, *arguments: str | Path, code: int | None = 0, opened: bool = False) -> Done:
+        """The same as `run`, in this process: faster, for tests of many small runs."""
+        words = self.words(*arguments, opened=opened)
+        out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", write_through=True) for _ in range(2))
+        with (
+            mock.patch.multiple(sys, stdin=io.StringIO(), stdout=out, stderr=err),
+            mock.patch.dict(os.environ, self.environment(), clear=True),
+            contextlib.chdir(self.folder),
+        ):
+            ended = app.run(words[words.index("grouparchive") + 1 :])
+        done = Done(ended, *(stream.buffer.getvalue().decode() for stream in (out, err)))  # type: ignore[attr-defined]
+        assert "Traceback" not in done.err, done.err
+        if code is not None:
+            assert done.code == code, done.out + done.err
         if done.code not in {0, 3}:
             plain(done)
         return done

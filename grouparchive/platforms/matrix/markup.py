@@ -36,6 +36,9 @@ _VALUES: dict[str, re.Pattern[str]] = {
     "data-mx-bg-color": re.compile(r"#[0-9A-Fa-f]{6}"),
     "data-mx-spoiler": re.compile(r"[^\"<>]{0,200}"),
 }
+# Comments and tags that never end make the parser look for their end again and again: minutes for one post.
+_DECLARATION = re.compile(r"<[!?][^<>]*>")
+_LONELY = re.compile(r"<(?![^<>]*>)")
 _PERSON = re.compile(r"https?://matrix\.to/#/(?:user/|@|%40)|matrix:u", re.IGNORECASE)
 
 
@@ -104,5 +107,5 @@ def sanitise(text: str) -> str:
     if "<" not in text and "&" not in text:
         return text
     cleaner = _Cleaner()
-    cleaner.feed(text)
+    cleaner.feed(_LONELY.sub("&lt;", _DECLARATION.sub("", text)))
     return cleaner.result()
