@@ -16,13 +16,23 @@ MAX_TIME = 253_402_300_799_999
 
 @dataclass(frozen=True, slots=True)
 class CommitInfo:
-    """One commit: who wrote it (hex), its number, the writer's clock in milliseconds, what it holds."""
+    """One commit: who wrote it (hex), its number, the writer's clock in milliseconds, what it holds.
+
+    `latest` is the latest time that the chain told up to here. A clock that goes back is not believed: who has stolen a writer
+    could put commits before the attack.
+    """
 
     writer: str
     seq: int
     time: int
     objects: tuple[ManifestEntry, ...] = field(repr=False)
     head: bytes
+    latest: int = 0
+
+    @property
+    def believed(self) -> int:
+        """When it was made, at the earliest."""
+        return max(self.time, self.latest)
 
     def __str__(self) -> str:
         """How messages speak of it."""

@@ -26,7 +26,7 @@ class Moment:
         """Do this commit's states count?"""
         if self.seq is not None:
             return commit.seq <= self.seq
-        return self.time is None or commit.time <= self.time
+        return self.time is None or commit.believed <= self.time
 
     def takes_event(self, commit: CommitInfo, record: AnyRecord) -> bool:
         """Does this event count? Where the platform tells no time, that of the commit stands in."""
@@ -35,7 +35,7 @@ class Moment:
         if self.time is None:
             return True
         own = record.edited if isinstance(record, Message) and record.edited else getattr(record, "time", 0)
-        return (own or commit.time) <= self.time
+        return (own or commit.believed) <= self.time
 
     def check(self, commits: Sequence[CommitInfo]) -> None:
         """Can this moment be meant in an archive with these commits?

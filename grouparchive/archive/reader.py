@@ -11,6 +11,7 @@ import weakref
 from collections import deque
 from collections.abc import Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self
@@ -95,7 +96,7 @@ class Archive:
                     self.damage.append(item)
                 else:
                     latest = max(latest, item.time)
-                    found.append((latest, item.writer, item.seq, item))
+                    found.append((latest, item.writer, item.seq, replace(item, latest=latest)))
         except Damaged as error:
             self.damage.append(f"list of commits: {error.message}")
 

@@ -114,7 +114,7 @@ class Run:
         """Opened archives as a plan saw them, whatever was added since.
 
         Raises:
-            UnsafePlan: commits that the plan was made from are not there.
+            UnsafePlan: commits that the plan was made from are not there, or others were slipped in among them.
         """
         last: dict[str, int] = {}
         for entry in filter(None, plan.position.split(",")):
@@ -130,7 +130,13 @@ class Run:
         if when.time is None:  # at a time, posts count by their own time, whichever backup brought them
             for reader in readers:
                 reader.commits = [commit for commit in reader.commits if commit.seq <= last.get(commit.writer, -1)]
-        return self._folded(readers, when)
+        opened = self._folded(readers, when)
+        if opened.view.position != plan.position:
+            raise UnsafePlan(
+                "commits were added that claim to be from before the plan's moment; nothing was done",
+                hint="Somebody may have taken the computer that makes the backups. Make a new plan, as of a commit's number.",
+            )
+        return opened
 
     def _folded(self, readers: list[Reader], moment: Moment) -> "Opened":
         view = fold(readers, moment, open_message=self.opener(readers))
