@@ -109,6 +109,7 @@ class Planted:
         for room in self.rooms:
             self.admin.state(self.space, "m.space.child", {"via": [server.server_name]}, room)
         self.posts = [self._life(round_) for round_ in range(4)]
+        self._speak_of(self.guests[0], self.guests[1])
         reason = {"user_id": self.banned.handle, "reason": self.text("banned for canary reasons")}
         self.admin.call("POST", f"/rooms/{quote(self.hall)}/ban", reason)
 
@@ -137,6 +138,17 @@ class Planted:
             if one.handle in guests:
                 one.call("POST", f"/join/{quote(room)}")
         return room
+
+    def _speak_of(self, one: Person, other: Person) -> None:
+        """Handles wherever a handle can stand."""
+        quoted = f"> <{other.handle}> what was said\n\n{self.text('an old client answers')}"
+        one.say(self.hall, quoted, **{"m.relates_to": {"m.in_reply_to": {"event_id": self.posts[0]}}})
+        name = f"photo of {other.handle}.bin"
+        file = {"msgtype": "m.file", "body": name, "url": one.upload(self.file(900), name), "info": {"size": 918}}
+        one.send(self.hall, file)
+        topic = f"ask {other.handle} or https://matrix.to/#/{one.handle}"
+        self.admin.state(self.hall, "m.room.topic", {"topic": topic})
+        one.say(self.nook, f"{other.handle}, {one.handle.upper()} and {other.handle}!")
 
     def _life(self, round_: int) -> str:
         one, other = self.guests[round_ % len(self.guests)], self.guests[(round_ + 1) % len(self.guests)]

@@ -12,11 +12,13 @@ from pathlib import Path
 
 import msgspec
 import pytest
-from adversary_kit import Between, Computer, Person, Planted, disguises, files, found, kill, readings
+from adversary_kit import PASSPHRASE, Between, Computer, Person, Planted, disguises, files, found, kill, readings
 
 from grouparchive.archive.home import WriterHome
+from grouparchive.archive.reader import Archive
 from grouparchive.archive.state import tag
 from grouparchive.crypto.primitives import lp
+from grouparchive.crypto.slots import Passphrase
 from grouparchive.demo.homeserver import Homeserver
 
 pytestmark = pytest.mark.homeserver
@@ -130,6 +132,22 @@ def test_the_scan_finds_what_is_there(tmp_path: Path) -> None:
     assert hits == {*hidden, "the names of files"}
     assert len(disguises(b"canary")) > 8
     assert next(readings(b"a")) == b"a"
+
+
+def test_content_names_nobody(robbed: Computer, planted: Planted) -> None:
+    """Who opens the content alone sees posts by ids: no handle, no display name but in people's own words, no picture."""
+    with Archive.open(robbed.archive) as archive:
+        reader = archive.unlock(Passphrase(PASSPHRASE))
+        content = b"\n".join(data for _, data in reader.segments("content"))
+        roster = b"\n".join(data for _, data in reader.segments("roster"))
+        notes = b"\n".join(msgspec.json.encode(note) for _, note in reader.commit_records())
+    assert b"photo of {member:" in content
+    assert b"ask {member:" in content
+    for one in planted.people:
+        assert one.handle.encode() in roster
+        for name in (one.handle, one.local, one.name, one.avatar):
+            assert name.encode().lower() not in content.lower(), name
+            assert name.encode() not in notes
 
 
 # --- guessing ----------------------------------------------------------------------------------------------------------
