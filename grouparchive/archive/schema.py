@@ -1,6 +1,7 @@
 """The tables of an archive, opening such a file, and the one place where SQLite's and the disk's errors become ours."""
 
 import errno
+import os
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -19,6 +20,8 @@ MAX_VALUE: Final = 160 * 1024 * 1024
 """Bytes of one stored value at most; SQLite refuses more. The largest we write is the manifest of a huge commit."""
 
 _MAGIC: Final = b"SQLite format 3\0"
+_NAMES_A_FILE: Final = bytes.fromhex("d9d505f920a163d7")
+"""The last bytes of a journal that names a super-journal (the SQLite file format): written for attached databases only."""
 _TABLES: Final[dict[str, tuple[dict[str, type], tuple[str, ...]]]] = {
     "genesis": ({"id": int, "data": bytes}, ("id",)),
     "slots": (
@@ -73,6 +76,7 @@ def open_database(path: Path, *, readonly: bool) -> sqlite3.Connection:
         ArchiveBusy, GroupArchiveError: as `storage`.
     """
     _look(path)
+    _look_at_journal(path)
     with storage():
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode=rw",
@@ -117,6 +121,28 @@ def _look(path: Path) -> None:
         raise NoArchive(
             "the archive was made by a newer version of grouparchive",
             hint="Install the newest grouparchive, then run this again.",
+        )
+
+
+def _look_at_journal(path: Path) -> None:
+    """The end of a journal that a killed run left. One that names a further file is not ours, and SQLite would delete that
+    file, wherever it is, after rolling back: so a doctored copy could make us delete anything.
+    """
+    try:
+        with path.with_name(path.name + "-journal").open("rb") as file:
+            end = file.seek(0, os.SEEK_END)
+            file.seek(max(0, end - len(_NAMES_A_FILE)))
+            last = file.read()
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise NoArchive(
+            "the journal beside the archive cannot be read", hint="Check the rights of the folder."
+        ) from error
+    if last == _NAMES_A_FILE:
+        raise Damaged(
+            "the journal that lies beside the archive is none of ours: somebody made it",
+            hint="Do not use this copy. If it is your only one, take the archive's file alone to an empty folder.",
         )
 
 

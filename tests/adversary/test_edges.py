@@ -6,6 +6,7 @@ import random
 import shutil
 import sqlite3
 import stat
+import struct
 import zlib
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,8 +15,8 @@ import httpx
 import pytest
 from adversary_kit import PASSPHRASE, Computer
 
+from grouparchive import durable
 from grouparchive.archive.reader import Archive
-from grouparchive.cli import files as cli_files
 from grouparchive.cli.export_media import ending
 from grouparchive.crypto.slots import Passphrase
 from grouparchive.crypto.vaults import VaultPublicKey
@@ -138,13 +139,12 @@ def test_a_prepared_place_for_a_new_file_is_not_taken(tmp_path: Path, monkeypatc
     monkeypatch.setattr(os, "open", watched)
     out = tmp_path / "page.html"
     for _ in range(2):
-        cli_files.write_whole(out, b"plain words")
-        planfile._write(tmp_path / f"plan-{len(names)}", b"sealed")
+        durable.write_whole(out, b"plain words")
     assert len(set(names)) == len(names)
     assert stat.S_IMODE(out.stat().st_mode) == 0o600
     out.unlink()
     out.symlink_to(victim)
-    cli_files.write_whole(out, b"plain words")
+    durable.write_whole(out, b"plain words")
     assert victim.read_bytes() == b"precious"
     assert not out.is_symlink()
 
@@ -303,6 +303,35 @@ def test_each_damaged_segment_is_named_and_all_others_are_read(ours: Computer) -
         assert "round 1 words" in written or seq == 2 or "no such group" in exported.err
     ours.archive.write_bytes(whole)
     ours.here("verify")
+
+
+def test_a_doctored_journal_deletes_nothing(ours: Computer, tmp_path: Path) -> None:
+    """SQLite deletes the file that a journal names as its super-journal. Somebody else's copy may bring such a journal."""
+    victim = tmp_path / "precious"
+    victim.write_text("precious")
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    database = sqlite3.connect(ours.archive, isolation_level=None)
+    database.execute("PRAGMA cache_size = 1")  # so that pages, and before them the journal, are written at once
+    database.execute("BEGIN EXCLUSIVE")
+    database.executemany("INSERT INTO rows VALUES (?, 0, ?)", ((os.urandom(32), bytes(30_000)) for _ in range(50)))
+    journal = ours.archive.with_name("group.gar-journal")
+    hot = ours.archive.read_bytes(), journal.read_bytes()
+    database.execute("ROLLBACK")
+    database.close()
+    archive, beside = copy / "group.gar", copy / "group.gar-journal"
+    archive.write_bytes(hot[0])
+    beside.write_bytes(hot[1])
+    ours.here("--archive", archive, "verify")  # what a killed run leaves is rolled back
+    assert not beside.exists()
+
+    archive.write_bytes(hot[0])
+    name = str(victim).encode()
+    named = struct.pack(">I", (1 << 30) // 16384 + 1) + name + struct.pack(">II", len(name), sum(name))
+    beside.write_bytes(hot[1] + named + bytes.fromhex("d9d505f920a163d7"))
+    for command in (["verify"], ["groups"]):
+        assert "journal" in ours.here("--archive", archive, *command, opened=True, code=13).err
+    assert victim.read_text() == "precious"
 
 
 @pytest.mark.parametrize(
