@@ -6,13 +6,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from grouparchive.archive.home import WriterHome, sync_folder
+from grouparchive.archive.home import WriterHome
 from grouparchive.archive.schema import create_tables, storage
 from grouparchive.archive.writer import Writer, clock
 from grouparchive.crypto.primitives import KEY_SIZE
 from grouparchive.crypto.signing import Genesis, owner_public, sign_writer
 from grouparchive.crypto.slots import SlotRow
 from grouparchive.crypto.vaults import VaultKey
+from grouparchive.durable import sync_folder
 from grouparchive.errors import UsageError
 from grouparchive.model.records import Secret
 

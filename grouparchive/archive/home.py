@@ -16,6 +16,7 @@ from grouparchive.archive.schema import storage
 from grouparchive.archive.state import WriterState
 from grouparchive.crypto.primitives import KEY_SIZE
 from grouparchive.crypto.signing import WRITER_ID_SIZE, next_seed, seed_public
+from grouparchive.durable import write_whole
 from grouparchive.errors import ArchiveBusy, NoArchive, UsageError
 
 KEY_DAYS = 30
@@ -155,24 +156,8 @@ def write_private(path: Path, data: bytes) -> None:
     Raises:
         GroupArchiveError: it cannot be written.
     """
-    fresh = path.with_name(path.name + ".new")
     with storage():
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        fresh.replace(path)
-        sync_folder(path.parent)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make a rename durable."""
-    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        write_whole(path, data)
 
 
 def _today() -> int:

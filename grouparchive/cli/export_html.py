@@ -9,12 +9,12 @@ from pathlib import Path
 
 from grouparchive.archive.fold import PostView
 from grouparchive.cli.export_media import MediaFolder
-from grouparchive.cli.files import write_whole
 from grouparchive.cli.names import Names
 from grouparchive.cli.output import many
 from grouparchive.cli.page import esc, foot, head, table
 from grouparchive.cli.surroundings import Opened
 from grouparchive.cli.times import when
+from grouparchive.durable import write_whole
 from grouparchive.model.records import Channel, Group, Media, Reaction
 
 POSTS_ON_A_PAGE = 500

@@ -1,10 +1,9 @@
 """Small files of the command line: written so that only their owner reads them and that they never tear, read with a bound."""
 
-import os
-import secrets
 import stat
 from pathlib import Path
 
+from grouparchive import durable
 from grouparchive.errors import GroupArchiveError, UsageError
 
 SMALL = 1024 * 1024
@@ -18,19 +17,6 @@ def make_folder(folder: Path) -> None:
         raise UsageError("a file stands where a folder is needed") from error
 
 
-def write_whole(path: Path, data: bytes) -> None:
-    """Replace a file: the old one or the new one is there at any time, never a part."""
-    # Where others may write too, a name that they know would let them have the file, or lead it elsewhere, beforehand.
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
-    try:
-        _write(fresh, data, os.O_EXCL)
-        fresh.replace(path)
-    except OSError:
-        fresh.unlink(missing_ok=True)
-        raise
-    sync_folder(path.parent)
-
-
 def write_new(path: Path, data: bytes) -> None:
     """Write a file that must not be there yet.
 
@@ -38,31 +24,13 @@ def write_new(path: Path, data: bytes) -> None:
         UsageError: it is there already, or its folder is not.
     """
     try:
-        _write(path, data, os.O_EXCL)
+        durable.write_new(path, data)
     except FileExistsError as error:
         raise UsageError(
             "a file of that name is there already, and is never overwritten", hint="Name another."
         ) from error
     except FileNotFoundError as error:
         raise UsageError("the folder for the new file is not there", hint="Make the folder first.") from error
-    sync_folder(path.parent)
-
-
-def _write(path: Path, data: bytes, flag: int) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC | flag, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(handle)
-
-
-def sync_folder(folder: Path) -> None:
-    """Make sure that the folder remembers its files after a power cut."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 def read_bounded(path: Path, what: str, *, limit: int = SMALL) -> bytes:

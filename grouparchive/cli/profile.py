@@ -13,7 +13,8 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
-from grouparchive.cli.files import make_folder, read_bounded, sync_folder, write_whole
+from grouparchive.cli.files import make_folder, read_bounded
+from grouparchive.durable import sync_folder, write_whole
 from grouparchive.errors import Damaged, NoArchive, UsageError
 from grouparchive.model.ports import Source
 

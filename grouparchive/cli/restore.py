@@ -11,9 +11,9 @@ import click
 
 from grouparchive.cli import plan_words
 from grouparchive.cli.app import Command
-from grouparchive.cli.files import write_whole
 from grouparchive.cli.output import many
 from grouparchive.cli.surroundings import Opened, Run, start
+from grouparchive.durable import write_whole
 from grouparchive.errors import UnsafePlan, UsageError
 from grouparchive.model.plan import Plan, Policy
 from grouparchive.model.ports import Target

@@ -14,9 +14,10 @@ from pathlib import Path
 import click
 
 from grouparchive.cli.app import Command, Family
-from grouparchive.cli.files import make_folder, write_whole
+from grouparchive.cli.files import make_folder
 from grouparchive.cli.profile import check_name
 from grouparchive.cli.surroundings import Run, start
+from grouparchive.durable import write_whole
 from grouparchive.errors import GroupArchiveError, UsageError
 
 _EVERY = re.compile(r"([1-9][0-9]{0,3})\s*(m|min|h|d)")

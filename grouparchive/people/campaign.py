@@ -4,7 +4,6 @@ Everyone is on hold until a person releases them. A campaign holds member ids on
 goes out. What was sent is told by a journal of its own (`invites.py`), so that the campaign may be prepared anew at any time.
 """
 
-import os
 import secrets
 import time
 from collections.abc import Iterable, Mapping
@@ -16,6 +15,7 @@ from msgspec import Meta
 
 from grouparchive.crypto.files import open_file, seal_file
 from grouparchive.crypto.vaults import VaultKey, VaultPublicKey
+from grouparchive.durable import write_whole
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError
 from grouparchive.model.plan import CreateChannel, CreateGroup, Person, Plan
 from grouparchive.model.records import Ban, MemberId, Millis, Ref
@@ -209,21 +209,9 @@ def save_campaign(path: Path, campaign: Campaign, public: VaultPublicKey, *, epo
     """
     payload = msgspec.json.encode(campaign)
     sealed = seal_file(public, bytes.fromhex(campaign.archive_id), "content", epoch, _KIND, payload)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
-        handle = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(handle, "wb") as file:
-            file.write(sealed)
-            file.flush()
-            os.fsync(handle)
-        fresh.replace(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        write_whole(path, sealed)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         reason = (error.strerror or "unknown reason").lower()
         raise GroupArchiveError(
             f"the invitations cannot be written: {reason}", hint="Check free space and rights of the plan's folder."

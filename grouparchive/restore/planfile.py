@@ -1,13 +1,12 @@
 """The plan as a file: sealed to the archive's content key, so that only who can open the archive can read what will be done."""
 
-import os
-import secrets
 from pathlib import Path
 
 import msgspec
 
 from grouparchive.crypto.files import open_file, seal_file
 from grouparchive.crypto.vaults import VaultKey, VaultPublicKey
+from grouparchive.durable import write_whole
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError
 from grouparchive.model.plan import Plan
 
@@ -23,13 +22,9 @@ def save(path: Path, plan: Plan, public: VaultPublicKey, *, archive_id: bytes, e
     """
     payload = msgspec.json.encode(plan, order="sorted")
     sealed = seal_file(public, archive_id, "content", epoch, _KIND, payload)
-    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
     try:
-        _write(fresh, sealed)
-        fresh.replace(path)
-        _sync_folder(path.parent)
+        write_whole(path, sealed)
     except OSError as error:
-        fresh.unlink(missing_ok=True)
         reason = (error.strerror or "unknown reason").lower()
         raise GroupArchiveError(
             f"the plan cannot be written: {reason}", hint="Check free space and rights of the folder after -o."
@@ -62,19 +57,3 @@ def load(path: Path, key: VaultKey, *, archive_id: bytes) -> Plan:
             "the plan cannot be read: it is damaged or of another version",
             hint="Make a new one with: grouparchive plan GROUP --to NAME -o PLAN",
         ) from error
-
-
-def _write(path: Path, data: bytes) -> None:
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(handle)
-
-
-def _sync_folder(folder: Path) -> None:
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

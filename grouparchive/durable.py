@@ -1,0 +1,53 @@
+"""Small files that must be whole or not there at all, and survive a power cut. For their owner's eyes only.
+
+Errors are the system's own (`OSError`): what a file is for, and so what to tell a person, is known to the caller.
+"""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def write_whole(path: Path, data: bytes) -> None:
+    """Put a file in place, or replace it: the old one or the new one is there at any time, never a part. Mode 0600.
+
+    Raises:
+        OSError: the disk refused; what was there is there still.
+    """
+    # Where others may write too, a name that they know would let them have the file, or lead it elsewhere, beforehand.
+    fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")
+    try:
+        _write(fresh, data)
+        fresh.replace(path)
+    except BaseException:
+        fresh.unlink(missing_ok=True)
+        raise
+    sync_folder(path.parent)
+
+
+def write_new(path: Path, data: bytes) -> None:
+    """Write a file where none is. Mode 0600.
+
+    Raises:
+        FileExistsError: there is one already.
+        OSError: the disk refused.
+    """
+    _write(path, data)
+    sync_folder(path.parent)
+
+
+def sync_folder(folder: Path) -> None:
+    """Make new and renamed files of a folder last."""
+    handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _write(path: Path, data: bytes) -> None:
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+    with os.fdopen(handle, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(handle)
