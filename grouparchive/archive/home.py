@@ -100,6 +100,8 @@ class WriterHome:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError:
                 raise ArchiveBusy("another run is using this profile") from None
+            for half in self.folder.glob(".*.new"):  # of a killed run: no seed may lie about
+                half.unlink(missing_ok=True)
             yield
         finally:
             os.close(handle)

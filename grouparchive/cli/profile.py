@@ -159,6 +159,8 @@ class Profile:
             file.flush()
             os.fsync(file.fileno())
         path.unlink()
+        for half in path.parent.glob(f".{path.name}.*.new"):  # of a killed run: it holds the credential, too
+            half.unlink()
         sync_folder(path.parent)
         (self.folder / "runs" / f"{name}.json").unlink(missing_ok=True)
 

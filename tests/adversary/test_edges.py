@@ -149,6 +149,19 @@ def test_a_prepared_place_for_a_new_file_is_not_taken(tmp_path: Path, monkeypatc
     assert not out.is_symlink()
 
 
+def test_half_written_secrets_do_not_lie_about(ours: Computer) -> None:
+    """Killed between writing a file and giving it its name, a run leaves it under a name of its own."""
+    seed = ours.profile / "writer" / ".seed.0123456789abcdef.new"
+    token = ours.profile / "sources" / ".home.json.0123456789abcdef.new"
+    for path in (seed, token):
+        path.write_bytes(b"secret")
+    ours.here("backup", "home")
+    assert not seed.exists()
+    assert [event["name"] for event in ours.here("--json", "source", "list").events[:-1]] == ["home"]
+    ours.here("source", "remove", "home")
+    assert not token.exists()
+
+
 def test_an_archive_is_not_built_in_a_file_of_somebody_else(computer: Computer, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_bytes(b"precious")

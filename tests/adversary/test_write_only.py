@@ -49,6 +49,8 @@ def back_up(computer: Computer, planted: Planted, between: Between) -> Computer:
     count = itertools.count()
     process = computer.start("-v", "backup", "home")
     assert between.holding.wait(60)
+    assert "another run" in computer.run("backup", "home", code=11).err
+    computer.run("verify")  # who reads is not kept off
     kill(process)
     nothing_readable(computer, planted)
     between.hold = lambda _: False
