@@ -113,7 +113,7 @@ class Community:
 
     def live_on(self) -> None:
         """A few more posts, with today's time."""
-        now = int(time.time() * 1000) - 60_000
+        now = int(time.time() * 1000) - 180_000  # what hangs on a post comes up to a minute later, and is past too
         for room in self.rooms:
             self._live(room, self._share(room, self.size.later_posts), now, 30_000)
 
@@ -226,7 +226,7 @@ class Community:
         writers = [account for account in self.members if account.level >= 50]
         if not room.private:  # most people write in one room and read in the others
             others = [account for account in self.members if account.level < 50]
-            writers += others[self.rooms.index(room) % 2 :: 2]
+            writers += others[self.rooms.index(room) % 3 :: 3]
         if start == self._start and not room.private:
             writers += self.banned
         images = {(index + 1) * posts // (self._images(room, posts) + 1) for index in range(self._images(room, posts))}
@@ -281,12 +281,12 @@ class Community:
         """Reactions, an edit, a deletion by the author: what comes after a post."""
         dice, index = room.dice, room.number % 100_000
         acts: list[Callable[[], Any]] = []
-        if index % 8 == 2:
+        if index % 12 == 2:
             for place, who in enumerate(dice.sample(writers, min(len(writers), dice.randrange(1, 3)))):
                 key = dice.choice(words.REACTIONS)
                 relation = {"m.relates_to": {"rel_type": "m.annotation", "event_id": post, "key": key}}
                 acts.append(partial(self._send, room, who, "m.reaction", relation, when + 20_000 + place))
-        if index % 15 == 7 and content["msgtype"] == "m.text" and "formatted_body" not in content:
+        if index % 20 == 7 and content["msgtype"] == "m.text" and "formatted_body" not in content:
             text = content["body"] + " (and it has been settled)"
             self.planted.append(text)
             new = {
