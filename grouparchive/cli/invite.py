@@ -81,6 +81,11 @@ def prepare(context: click.Context, path: str, release: str | None) -> None:
     )
     for reason, count in sorted(prepared.left_out.items()):
         run.output.line(f"  left out: {count:,} {_WHY.get(reason, reason)}")
+    if release == "all" and not plan.as_of:
+        run.output.warn(
+            "this plan goes by the newest backup: whoever an attacker put into the group before it is released too. "
+            "Where that may be, plan with --as-of before the attack, or release by a list."
+        )
     if held:
         run.output.note("Who is on hold is not asked. Release with: --release all, or --release FILE.")
     if held < len(prepared.invitees):

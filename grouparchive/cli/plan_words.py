@@ -24,7 +24,6 @@ from grouparchive.model.plan import (
 from grouparchive.model.records import Channel
 
 SHOWN_WORDS = 6
-TYPED_WORDS = 3
 _BITS = 10
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 import click
+import msgspec
 
 from grouparchive.cli import plan_words
 from grouparchive.cli.app import Command
@@ -23,6 +24,7 @@ from grouparchive.restore.applier import Report
 from grouparchive.restore.applier import apply as apply_plan
 from grouparchive.restore.desire import ArchiveTimelines, desired
 from grouparchive.restore.journal import Journal, journal_path
+from grouparchive.restore.losses import gap_of
 from grouparchive.restore.metadata import stripping
 from grouparchive.restore.planner import make_plan
 from grouparchive.restore.report import compare
@@ -84,7 +86,9 @@ def plan(context: click.Context, *, group: str, target: str, moment: str, conten
         observed = place.observe()
         timelines = ArchiveTimelines(opened.view, opened.blob)
         made = make_plan(wanted, observed, place.performs, policy, timelines, target=target)
-    opened.check_damage()
+    damaged = sum(len(reader.damage) for reader in opened.readers)
+    if damaged:
+        made = msgspec.structs.replace(made, gaps=(*made.gaps, gap_of("archive-damaged", damaged)))
     reader = opened.readers[0]
     planfile.save(path, made, reader.key("content").public, archive_id=reader.archive_id, epoch=0)
     found = plan_words.facts(made)
@@ -94,6 +98,11 @@ def plan(context: click.Context, *, group: str, target: str, moment: str, conten
     run.output.line(f"{lost}; it takes {plan_words.how_long(found.seconds)}.")
     run.output.line(f"Digest: {found.digest}")
     run.output.note(f"Look at it before anything is done: grouparchive show {_shown(out)}")
+    if damaged:
+        run.output.warn(
+            "the archive is damaged: the plan is made of what can be read. Use another copy if you have one."
+        )
+        opened.check_damage()
     run.output.done(
         digest=found.digest,
         rooms=len(found.rooms),
@@ -159,7 +168,7 @@ def apply(
 ) -> int:
     r"""Do what a plan says; run it again to resume. Contacts nobody.
 
-    Before anything is done it shows the plan's words and asks for the first three, so that what is done is what you reviewed.
+    Before anything is done it asks for the words of the plan, so that what is done is what you reviewed.
 
     \b
     Example:
@@ -200,13 +209,13 @@ def _confirmed(run: Run, plan: Plan) -> str:
         )
     for line in plan_words.lines(plan_words.facts(plan)):
         run.output.note(line)
-    words = plan_words.digest_words(plan.digest())[: plan_words.TYPED_WORDS]
+    words = plan_words.digest_words(plan.digest())
     typed = run.secrets.text(
-        f"To go on, type the first {plan_words.TYPED_WORDS} words of the plan you reviewed",
+        f"To go on, type the {len(words)} words of the plan you reviewed",
         missing="the digest of the reviewed plan",
         option="--expect DIGEST",
     )
-    if typed.lower().split()[: plan_words.TYPED_WORDS] != words:
+    if typed.lower().split() != words:
         raise UnsafePlan(
             "these are not the words of this plan; nothing was done",
             hint="Look at it with `grouparchive show`, then type its words.",

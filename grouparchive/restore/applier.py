@@ -32,7 +32,7 @@ from grouparchive.restore.checks import check
 from grouparchive.restore.desire import Timelines
 from grouparchive.restore.expand import expand
 from grouparchive.restore.journal import IN_DOUBT, Journal
-from grouparchive.restore.losses import sentence
+from grouparchive.restore.losses import gap_of
 
 Progress = Callable[[int, int], None]
 """progress(actions finished, all actions). Called from several threads, one at a time."""
@@ -168,9 +168,7 @@ class _Run:
             already=self._statuses["already"],
             skipped=self._statuses["skipped"],
             failed=self._statuses["failed"],
-            gaps=tuple(
-                PlanGap(code=code, count=count, text=sentence(code)) for code, count in sorted(self._notes.items())
-            ),
+            gaps=tuple(gap_of(code, count) for code, count in sorted(self._notes.items())),
             group=made.ref if made else "",
         )
 

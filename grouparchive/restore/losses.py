@@ -8,6 +8,7 @@ from collections import Counter
 from grouparchive.model.plan import PlanGap
 
 SENTENCES: dict[str, str] = {
+    "archive-damaged": "places in the archive cannot be read: what stood there is not in this plan, bans and deletions too",
     "posts-left-out": "posts stay in the archive, with their changes, reactions and files, because of --content",
     "posts-without-consent": "posts stay in the archive because their authors are not known to agree to republishing",
     "message-undecrypted": "encrypted posts cannot be opened with the keys in the archive",
@@ -79,9 +80,12 @@ class Losses:
 
     def gaps(self) -> tuple[PlanGap, ...]:
         """The tally as gaps, in a fixed order."""
-        return tuple(
-            PlanGap(code=code, count=count, text=sentence(code)) for code, count in sorted(self.counts.items()) if count
-        )
+        return tuple(gap_of(code, count) for code, count in sorted(self.counts.items()) if count)
+
+
+def gap_of(code: str, count: int) -> PlanGap:
+    """One gap of a plan."""
+    return PlanGap(code=code, count=count, text=sentence(code))
 
 
 def sentence(code: str) -> str:

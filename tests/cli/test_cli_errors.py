@@ -16,6 +16,7 @@ from pathlib import Path
 import pytest
 from cli_machine import GROUP, PASSPHRASE, Machine, Village
 
+from grouparchive.archive.reader import Archive
 from grouparchive.platforms.sandbox.world import World
 
 
@@ -135,6 +136,30 @@ def test_damage_is_named_by_its_commit_and_the_rest_is_read(kept: Machine, villa
     done = kept.run("export", GROUP, "--format", "jsonl", opened=True, code=None)
     assert done.code in {0, 13}  # 13 where the damaged object is one that the export needs
     assert done.out.count('"kind":"message"') >= 30
+
+
+def test_a_damaged_archive_still_brings_back_what_it_holds(kept: Machine, village: Village, tmp_path: Path) -> None:
+    world = World(village.path)
+    world.post(village.rooms[0], "@quince-01:sandbox", "a later post")
+    world.close()
+    kept.run("backup", "home")
+    with Archive.open(kept.archive) as archive:
+        (later,) = (one.oid for one in archive.commits[-1].objects if one.kind == "segment")
+    with sqlite3.connect(kept.archive) as database:
+        database.execute("UPDATE rows SET data = zeroblob(length(data)) WHERE oid = ?", (later,))
+    database.close()
+    there = tmp_path / "there.sqlite"
+    World(there).close()
+    kept.add("there", there)
+    failure = kept.run(
+        "plan", GROUP, "--to", "there", "--content", "all", "-o", kept.plan, "--json", opened=True, code=13
+    ).failure
+    assert "commit 2" in failure["error"]
+    assert "archive-damaged" in kept.run("show", kept.plan, "--gaps", opened=True).out
+    digest = kept.run("show", kept.plan, "--json", opened=True).done["digest"]
+    report = kept.run("apply", kept.plan, "--expect", digest, "--json", opened=True).done
+    assert report["failed"] == 0
+    assert report["done"] >= 30
 
 
 def test_another_archive_in_its_place(kept: Machine, tmp_path: Path) -> None:

@@ -243,12 +243,12 @@ def test_apply_asks_for_the_words(kept: Machine, tmp_path: Path) -> None:
     kept.run("plan", GROUP, "--to", "there", "-o", kept.plan, opened=True)
     words = kept.run("show", kept.plan, "--json", opened=True).done["words"]
     person = Terminal(kept, "--passphrase-file", kept.passphrase, "apply", kept.plan)
-    person.wait_for("type the first 3 words")
+    person.wait_for("type the 6 words")
     person.type("quite wrong words")
     assert person.end() == 30
     person = Terminal(kept, "--passphrase-file", kept.passphrase, "apply", kept.plan)
-    person.wait_for("type the first 3 words")
-    person.type(" ".join(words[:3]))
+    person.wait_for("type the 6 words")
+    person.type(" ".join(words))
     assert person.end() == 0, person.text
 
 
