@@ -281,7 +281,7 @@ class Community:
         """Reactions, an edit, a deletion by the author: what comes after a post."""
         dice, index = room.dice, room.number % 100_000
         acts: list[Callable[[], Any]] = []
-        if index % 12 == 2:
+        if index % 20 == 2:
             for place, who in enumerate(dice.sample(writers, min(len(writers), dice.randrange(1, 3)))):
                 key = dice.choice(words.REACTIONS)
                 relation = {"m.relates_to": {"rel_type": "m.annotation", "event_id": post, "key": key}}

@@ -289,6 +289,8 @@ class Homeserver:
             "macaroon_secret_key": secrets.token_urlsafe(24),
             "form_secret": secrets.token_urlsafe(24),
             "report_stats": False,
+            "stats": {"enabled": False},  # counting costs time with every event, and only /hierarchy would need it
+            "gc_thresholds": [100_000, 20, 20],  # short-lived, and small: memory matters less than speed here
             "suppress_key_server_warning": True,
             "trusted_key_servers": [],
             "federation_domain_whitelist": [],
