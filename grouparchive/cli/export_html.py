@@ -51,7 +51,7 @@ class _Site:
         self._view = opened.view
         self._group = group
         self._media = media
-        self._names = Names(opened, with_roster=with_roster)
+        self._names = Names(opened, with_roster=with_roster, digits=12)
         self._with_roster = with_roster
         self._say = say
         self._posts = 0
@@ -163,8 +163,7 @@ class _Site:
         yield "</article>\n"
 
     def _who(self, author: str) -> str:
-        shown = self._names.of(author) if author else "(unknown)"
-        return shown[:12] if shown == author else shown
+        return self._names.of(author) if author else "(unknown)"
 
     def _quote(self, channel: Channel, ref: str, anchors: dict[str, str]) -> str:
         answered = self._view.message(channel.ref, ref)

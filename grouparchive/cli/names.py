@@ -5,15 +5,16 @@ from grouparchive.model.records import MemberId
 
 
 class Names:
-    """How people are called in an export: ids, or names where the roster was asked for."""
+    """How people are called in an export: names where the roster was asked for, else ids, or the first `digits` of them."""
 
-    def __init__(self, opened: Opened, *, with_roster: bool) -> None:
+    def __init__(self, opened: Opened, *, with_roster: bool, digits: int = 32) -> None:
         self._members = opened.view.members if with_roster else {}
+        self._digits = digits
 
     def of(self, member: MemberId) -> str:
         """What one person is called; "" for nobody."""
         found = self._members.get(member)
-        return (found.name or found.native) if found else member
+        return (found.name or found.native) if found else member[: self._digits]
 
     def text(self, text: str) -> str:
         """A stored text with names for its mentions, where there are any."""
