@@ -2,9 +2,9 @@
 
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from grouparchive.archive.schema import storage
+from grouparchive.archive.schema import blob, number, storage, text
 from grouparchive.crypto.signing import Genesis, Manifest, ManifestEntry, verify_commit, verify_writer
 from grouparchive.crypto.slots import MAX_ROWS, SlotRow
 from grouparchive.errors import Damaged
@@ -12,6 +12,10 @@ from grouparchive.errors import Damaged
 MAX_WRITERS = 256
 MAX_TIME = 253_402_300_799_999
 """The last millisecond of the year 9999: no clock is later."""
+CLOCK_SLACK = 120_000
+"""Milliseconds that a clock may go back when it is set right."""
+CLOCK_AHEAD = 86_400_000
+"""Milliseconds that a writer's clock may be ahead of the reader's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,15 +32,38 @@ class CommitInfo:
     objects: tuple[ManifestEntry, ...] = field(repr=False)
     head: bytes
     latest: int = 0
+    suspect: bool = False  # the writer's clock says that something is wrong, here or earlier in its chain
 
     @property
     def believed(self) -> int:
         """When it was made, at the earliest."""
         return max(self.time, self.latest)
 
+    def order(self) -> tuple[int, str, int, bytes]:
+        """What sorts commits of several writers, in any copy the same."""
+        return self.believed, self.writer, self.seq, self.head
+
     def __str__(self) -> str:
         """How messages speak of it."""
         return f"commit {self.seq}"
+
+
+class Clocks:
+    """Follows the clock of one writer along its chain. A clock that goes back, or is ahead by more than a day, makes its commit
+    suspect, and all that follow: who has stolen a writer can tell any time.
+    """
+
+    def __init__(self, now: int) -> None:
+        self._now = now
+        self._latest = 0
+        self._suspect = False
+
+    def told(self, commit: CommitInfo) -> CommitInfo:
+        """The next commit of the chain, with the latest time so far and whether it is suspect."""
+        back = commit.time < self._latest - CLOCK_SLACK
+        self._suspect = self._suspect or back or commit.time > self._now + CLOCK_AHEAD
+        self._latest = max(self._latest, commit.time)
+        return replace(commit, latest=self._latest, suspect=self._suspect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,36 +184,3 @@ def read_chain(db: sqlite3.Connection, genesis: Genesis, writer: Writer) -> Iter
             yield f"commit {seq}: does not follow the commit before it"
         key, prev = manifest.next_pk, manifest.head()
         yield CommitInfo(writer.writer_id.hex(), seq, manifest.time, manifest.entries, prev)
-
-
-def blob(value: object) -> bytes:
-    """A stored value that must be bytes.
-
-    Raises:
-        Damaged: it is something else.
-    """
-    if not isinstance(value, bytes):
-        raise Damaged("a stored value of the archive is of the wrong type")
-    return value
-
-
-def text(value: object) -> str:
-    """A stored value that must be text.
-
-    Raises:
-        Damaged: it is something else.
-    """
-    if not isinstance(value, str):
-        raise Damaged("a stored value of the archive is of the wrong type")
-    return value
-
-
-def number(value: object) -> int:
-    """A stored value that must be a whole number from 0.
-
-    Raises:
-        Damaged: it is something else.
-    """
-    if not isinstance(value, int) or value < 0:
-        raise Damaged("a stored value of the archive is of the wrong type")
-    return value

@@ -141,6 +141,18 @@ class WriterHome:
         """The key that will verify the next commit."""
         return seed_public(self.seed())
 
+    def statement(self) -> bytes | None:
+        """The head of the newest statement of the owner that this machine has seen."""
+        try:
+            head = (self.folder / "statement").read_bytes()
+        except OSError:
+            return None
+        return head if len(head) == KEY_SIZE else None
+
+    def pin_statement(self, head: bytes) -> None:
+        """Remember that a statement was seen."""
+        write_private(self.folder / "statement", head)
+
     def renew(self) -> None:
         """A new key for event tags when the newest is 30 days old; the one before stays as long again, with its tags."""
         today = _today()

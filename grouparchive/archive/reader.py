@@ -4,6 +4,7 @@ What is damaged is noted, named by its commit, and skipped, so that the rest can
 at the end when something was noted. Plaintext stays in memory.
 """
 
+import contextlib
 import hashlib
 import sqlite3
 import threading
@@ -20,14 +21,16 @@ import msgspec
 
 from grouparchive.archive import chain
 from grouparchive.archive.chain import CommitInfo
-from grouparchive.archive.schema import open_database, storage
+from grouparchive.archive.objects import object_key, read_rows, row_sizes
+from grouparchive.archive.schema import open_database
 from grouparchive.archive.sealing import SEGMENT_KIND
-from grouparchive.archive.writer import CommitRecord
+from grouparchive.archive.statements import Statements, read_statements, understand
+from grouparchive.archive.writer import CommitRecord, clock
 from grouparchive.archive.zstd import decompress
 from grouparchive.crypto.objects import open_rows
 from grouparchive.crypto.signing import Genesis, ManifestEntry
 from grouparchive.crypto.slots import SlotRow, Unlocking, is_sound, open_slots
-from grouparchive.crypto.vaults import VaultKey
+from grouparchive.crypto.vaults import KeyRing, VaultKey
 from grouparchive.errors import Damaged, GroupArchiveError, NoArchive, WrongSecret
 from grouparchive.model import codec
 from grouparchive.model.records import AnyRecord, Vault
@@ -37,24 +40,32 @@ _AHEAD: Final = 6
 
 
 class Archive:
-    """An archive without a secret: who wrote when, how much, and whether the chain is whole. `commits` are in the order of
-    reading; `damage` says in sentences what does not fit. `close()` lets go of the file; so does forgetting the object.
+    """An archive without a secret: who wrote when, how much, and whether the chains are whole. `commits` are in the order of
+    reading, with their objects as the owner's statements left them; those of a revoked writer are not among them but counted
+    in `revoked`. `damage` says in sentences what does not fit. `close()` lets go of the file; so does forgetting the object.
     """
 
-    def __init__(self, path: Path, db: sqlite3.Connection) -> None:
+    def __init__(self, path: Path, db: sqlite3.Connection, *, now: int | None = None) -> None:
         self.path = path
         self.db = db
         self.close = weakref.finalize(self, db.close)
         self.genesis: Genesis = chain.read_genesis(db)
         self.archive_id: bytes = self.genesis.archive_id
-        self.commits: list[CommitInfo] = []
-        self.damage: list[str] = []
+        self._now = clock() if now is None else now
         self.slots: list[SlotRow] = []
-        self._read()
+        self.writers: list[chain.Writer] = []
+        self.statements: Statements = understand(self.genesis, ())
+        self.commits: list[CommitInfo] = []
+        self.revoked = 0
+        self._faults: list[
+            str
+        ] = []  # of slots and tables; those of chains are found anew whenever something is adopted
+        self._read_tables()
+        self._read_chains()
 
     @classmethod
     def open(cls, path: Path) -> "Archive":
-        """Open for reading. The chain of signatures is checked; the objects themselves are not (`verify` does that).
+        """Open for reading. The chains of signatures are checked; the objects themselves are not (`verify` does that).
 
         Raises:
             NoArchive: there is none, it is something else, or of a newer version.
@@ -68,37 +79,65 @@ class Archive:
             db.close()
             raise
 
-    def _read(self) -> None:
+    def adopt(self, writers: Iterable[chain.Writer], statements: Statements) -> None:
+        """Go by what other copies of the same archive hold as well: certificates of writers, statements of the owner."""
+        self.writers = list(writers)
+        self.statements = statements
+        self._read_chains()
+
+    def _read_tables(self) -> None:
         try:
             self.slots = chain.read_slots(self.db)
-            self.damage += [f"key slot {n}: damaged" for n, row in enumerate(self.slots) if not self._sound(row)]
+            self._faults += [f"key slot {n}: damaged" for n, row in enumerate(self.slots) if not self._sound(row)]
         except Damaged as error:
-            self.damage.append(f"key slots: {error.message}")
-        found: list[tuple[int, str, int, CommitInfo]] = []
+            self._faults.append(f"key slots: {error.message}")
         try:
-            writers = chain.read_writers(self.db)
-            self.damage += chain.strangers(self.db, writers)
+            self.writers = chain.read_writers(self.db)
         except Damaged as error:
-            writers = []
+            self._faults.append(f"writers: {error.message}")
+        try:
+            self.statements = read_statements(self.db, self.genesis)
+        except Damaged as error:
+            self._faults.append(f"statements of the owner: {error.message}")
+
+    def _read_chains(self) -> None:
+        self.damage: list[str] = [*self._faults, *self.statements.damage]
+        self.revoked = 0
+        try:
+            self.damage += chain.strangers(self.db, self.writers)
+        except Damaged as error:
             self.damage.append(f"writers: {error.message}")
-        if not writers:
+        if not self.writers:
             self.damage.append("writers: there are none")
-        for writer in writers:
+        found: list[CommitInfo] = []
+        for writer in self.writers:
             self._read_chain(writer, found)
         # Each chain keeps its own order; chains are merged by a time that never runs backwards.
-        self.commits = [commit for *_, commit in sorted(found, key=lambda one: one[:3])]
+        self.commits = sorted(found, key=CommitInfo.order)
 
-    def _read_chain(self, writer: chain.Writer, found: list[tuple[int, str, int, CommitInfo]]) -> None:
-        latest = 0
+    def _read_chain(self, writer: chain.Writer, found: list[CommitInfo]) -> None:
+        end = self.statements.revoked.get(writer.writer_id)
+        clocks = chain.Clocks(self._now)
         try:
             for item in chain.read_chain(self.db, self.genesis, writer):
                 if isinstance(item, str):
                     self.damage.append(item)
+                    continue
+                commit = clocks.told(item)
+                if end is not None and commit.seq >= end:
+                    self.revoked += 1
                 else:
-                    latest = max(latest, item.time)
-                    found.append((latest, item.writer, item.seq, replace(item, latest=latest)))
+                    found.append(self._as_stated(commit))
         except Damaged as error:
             self.damage.append(f"list of commits: {error.message}")
+
+    def _as_stated(self, commit: CommitInfo) -> CommitInfo:
+        """A commit with its objects as the owner's rewrites left them."""
+        changes = self.statements.changes
+        if not changes or not any(entry.oid in changes for entry in commit.objects):
+            return commit
+        now = (self.statements.now(entry) for entry in commit.objects)
+        return replace(commit, objects=tuple(entry for entry in now if entry is not None))
 
     def _sound(self, row: SlotRow) -> bool:
         return row.vault in SEGMENT_KIND and is_sound(row, self.archive_id)
@@ -118,28 +157,46 @@ class Archive:
             WrongSecret: it opens none.
             Damaged: the key slots are damaged.
         """
-        roots = open_slots(self.slots, self.archive_id, secret)
-        keys: dict[str, VaultKey] = {}
-        expected = {"content": self.genesis.content_pk, "roster": self.genesis.roster_pk}
-        for vault, root in roots.items():
+        rings: dict[str, KeyRing] = {}
+        for vault, root in open_slots(self.slots, self.archive_id, secret).items():
             key = VaultKey.from_root(root)
-            if key.public.data != expected.get(vault):
+            epoch = next((one.epoch for one in self.statements.keys if one.of(vault) == key.public.data), None)
+            if epoch is None:
                 raise Damaged("a key slot opens, but what it holds is not this archive's key")
-            keys[vault] = key
-        return Reader(self, keys)
+            rings[vault] = KeyRing({epoch: key})
+        return Reader(self, rings)
 
 
 class Reader:
     """An unlocked archive. Several threads may read from it at once. `damage` grows as damaged objects are met."""
 
-    def __init__(self, archive: Archive, keys: dict[str, VaultKey]) -> None:
+    def __init__(self, archive: Archive, keys: dict[str, KeyRing]) -> None:
         self.archive = archive
         self.archive_id = archive.archive_id
         self.commits = archive.commits
         self.damage: list[str] = list(archive.damage)
+        self.twins: list[Reader] = []  # other copies of the same archive: what is damaged here may be whole there
         self._keys = keys
         self._lock = threading.Lock()
         self._blobs: dict[bytes, tuple[CommitInfo, ManifestEntry]] | None = None
+        self._open_retired()
+
+    def _open_retired(self) -> None:
+        """Keys of earlier epochs: what a machine sealed that had not heard of a rotation yet."""
+        for epoch, entry in reversed(self.archive.statements.retired):
+            ring = self._keys.get(entry.vault)
+            if ring is None or epoch in ring:
+                continue
+            try:
+                key = VaultKey.from_root(b"".join(self._pieces(entry)))
+            except Damaged as error:
+                self.damage.append(f"keys of epoch {epoch}: {error.message}")
+                continue
+            expected = [one for one in self.archive.statements.keys if one.epoch == epoch]
+            if expected and key.public.data == expected[0].of(entry.vault):
+                ring.add(epoch, key)
+            else:
+                self.damage.append(f"keys of epoch {epoch}: they are not this archive's")
 
     def __repr__(self) -> str:
         """Without the keys."""
@@ -150,8 +207,8 @@ class Reader:
         """The vaults that are open."""
         return frozenset(self._keys)
 
-    def key(self, vault: Vault) -> VaultKey:
-        """The key of an open vault, for sealed files beside the archive.
+    def key(self, vault: Vault) -> KeyRing:
+        """The keys of an open vault, for sealed files beside the archive.
 
         Raises:
             WrongSecret: it is not open.
@@ -249,12 +306,18 @@ class Reader:
                     self.note(commit, Damaged("its note about itself cannot be read"))
 
     def payload(self, entry: ManifestEntry) -> bytes:
-        """The decompressed lines of one segment.
+        """The decompressed lines of one segment, from a twin where it is damaged here.
 
         Raises:
-            Damaged: it does not open or does not decompress.
+            Damaged: it does not open or does not decompress, in any copy.
         """
-        return decompress(self._one_row(entry))
+        try:
+            return decompress(self._one_row(entry))
+        except Damaged:
+            for twin in self.twins:
+                with contextlib.suppress(Damaged):
+                    return decompress(twin._one_row(entry))  # noqa: SLF001 - one of us
+            raise
 
     def blob(self, blob_id: str) -> Iterator[bytes]:
         """The bytes of a stored file, in pieces. They are whole when the iteration ends without an error.
@@ -294,13 +357,37 @@ class Reader:
                 self.damage.append(sentence)
 
     def pieces(self, entry: ManifestEntry) -> Iterator[bytes]:
-        """The payload of an object, checked against the signed manifest at its end.
+        """The payload of an object, checked against the signed manifest at its end; from a twin where it is damaged here.
 
         Raises:
-            Damaged: it does not open, or is not the one that the manifest names.
+            Damaged: it does not open, or is not the one that the manifest names, in any copy.
         """
+        given = 0
+        try:
+            for piece in self._pieces(entry):
+                yield piece
+                given += len(piece)
+        except Damaged as error:
+            yield from self._pieces_of_twin(entry, given, error)
+
+    def _pieces_of_twin(self, entry: ManifestEntry, given: int, error: Damaged) -> Iterator[bytes]:
+        """What is left of an object after so many bytes, from the first twin that has it whole."""
+        for twin in self.twins:
+            try:
+                for _ in twin._pieces(entry):  # noqa: SLF001 - one of us
+                    pass
+            except Damaged:
+                continue
+            at = 0
+            for piece in twin._pieces(entry):  # noqa: SLF001 - one of us
+                yield piece[max(0, given - at) :]
+                at += len(piece)
+            return
+        raise error
+
+    def _pieces(self, entry: ManifestEntry) -> Iterator[bytes]:
         vault: Vault = "roster" if entry.vault == "roster" else "content"
-        key = self._object_key(entry, self.key(vault))
+        key = object_key(self.archive.db, self.archive_id, entry, self.key(vault), self._lock)
         whole = hashlib.sha256()
 
         def rows() -> Iterator[bytes]:
@@ -316,40 +403,4 @@ class Reader:
         """The payload of an object that we write as one row: so a hostile one cannot take all memory."""
         if len(list(row_sizes(self.archive.db, entry.oid, self._lock))) > 1:
             raise Damaged("a stored object is larger than any that we write")
-        return b"".join(self.pieces(entry))
-
-    def _object_key(self, entry: ManifestEntry, key: VaultKey) -> bytes:
-        with self._lock, storage():
-            row = self.archive.db.execute(
-                "SELECT epoch, sealed FROM keys WHERE oid = ? ORDER BY epoch DESC LIMIT 1", (entry.oid,)
-            ).fetchone()
-        if row is None:
-            raise Damaged("the key of a stored object is missing")
-        return key.open_key(
-            chain.blob(row[1]),
-            archive_id=self.archive_id,
-            vault=entry.vault,
-            epoch=chain.number(row[0]),
-            oid=entry.oid,
-        )
-
-
-def row_sizes(db: sqlite3.Connection, oid: bytes, lock: threading.Lock) -> list[tuple[int, int]]:
-    """(rowid, bytes) of an object's rows in order."""
-    with lock, storage():
-        found = db.execute("SELECT rowid, length(data) FROM rows WHERE oid = ? ORDER BY number", (oid,)).fetchall()
-    return [(chain.number(rowid), chain.number(size)) for rowid, size in found]
-
-
-def read_rows(db: sqlite3.Connection, oid: bytes, lock: threading.Lock) -> Iterator[bytes]:
-    """An object's rows in order, one at a time in memory.
-
-    Raises:
-        Damaged: SQLite cannot read them, or one is no bytes.
-    """
-    for rowid, _ in row_sizes(db, oid, lock):
-        with lock, storage():
-            row = db.execute("SELECT data FROM rows WHERE rowid = ?", (rowid,)).fetchone()
-        if row is None:
-            raise Damaged("a row of a stored object is missing")
-        yield chain.blob(row[0])
+        return b"".join(self._pieces(entry))

@@ -42,6 +42,7 @@ _TABLES: Final[dict[str, tuple[dict[str, type], tuple[str, ...]]]] = {
     "commits": ({"writer_id": bytes, "seq": int, "manifest": bytes, "signature": bytes}, ("writer_id", "seq")),
     "keys": ({"oid": bytes, "epoch": int, "sealed": bytes}, ("oid", "epoch")),
     "rows": ({"oid": bytes, "number": int, "data": bytes}, ("oid", "number")),
+    "statements": ({"number": int, "type": str, "statement": bytes, "signature": bytes}, ("number",)),
 }
 
 _NOT_OURS = "this file is not a grouparchive archive"
@@ -195,3 +196,36 @@ def _from_sqlite(error: sqlite3.Error) -> GroupArchiveError:
     if code == sqlite3.SQLITE_IOERR:
         return GroupArchiveError(_DISK[0], hint=_DISK[1])
     return Damaged("the archive's file is damaged")  # statements are fixed: only a wrong file makes them fail
+
+
+def blob(value: object) -> bytes:
+    """A stored value that must be bytes.
+
+    Raises:
+        Damaged: it is something else.
+    """
+    if not isinstance(value, bytes):
+        raise Damaged("a stored value of the archive is of the wrong type")
+    return value
+
+
+def text(value: object) -> str:
+    """A stored value that must be text.
+
+    Raises:
+        Damaged: it is something else.
+    """
+    if not isinstance(value, str):
+        raise Damaged("a stored value of the archive is of the wrong type")
+    return value
+
+
+def number(value: object) -> int:
+    """A stored value that must be a whole number from 0.
+
+    Raises:
+        Damaged: it is something else.
+    """
+    if not isinstance(value, int) or value < 0:
+        raise Damaged("a stored value of the archive is of the wrong type")
+    return value

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import IO, Final
 
 from grouparchive.archive.schema import storage
+from grouparchive.archive.statements import EpochKeys
 from grouparchive.archive.zstd import compress
 from grouparchive.crypto.objects import ObjectSealer
-from grouparchive.crypto.signing import Genesis, ManifestEntry
+from grouparchive.crypto.signing import ManifestEntry
 from grouparchive.crypto.vaults import VaultPublicKey
 from grouparchive.model.records import Vault
 
-EPOCH: Final = 0
 THREADS: Final = 2
 _AHEAD: Final = 6  # segments being sealed at most: what bounds memory when the disk is slow
 _SPOOL_MEMORY: Final = 32 * 1024 * 1024
@@ -77,12 +77,10 @@ class SealedObject:
 class Sealing:
     """Makes objects. Keeps those of segments in the order in which they were asked for."""
 
-    def __init__(self, genesis: Genesis, folder: Path) -> None:
-        self._archive_id = genesis.archive_id
-        self._publics: dict[str, VaultPublicKey] = {
-            "content": VaultPublicKey(genesis.content_pk),
-            "roster": VaultPublicKey(genesis.roster_pk),
-        }
+    def __init__(self, archive_id: bytes, keys: EpochKeys, folder: Path) -> None:
+        self._archive_id = archive_id
+        self.epoch = keys.epoch
+        self._publics = {vault: VaultPublicKey(keys.of(vault)) for vault in SEGMENT_KIND}
         self._threads = ThreadPoolExecutor(THREADS, thread_name_prefix="seal")
         self._underway: deque[Future[tuple[ManifestEntry, bytes, list[bytes]]]] = deque()
         self._done: list[SealedObject] = []
@@ -152,5 +150,5 @@ class Sealing:
 
     def _seal_key(self, sealer: ObjectSealer, vault: Vault) -> bytes:
         return self._publics[vault].seal_key(
-            sealer.key, archive_id=self._archive_id, vault=vault, epoch=EPOCH, oid=sealer.oid
+            sealer.key, archive_id=self._archive_id, vault=vault, epoch=self.epoch, oid=sealer.oid
         )

@@ -6,7 +6,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from grouparchive.archive.reader import Archive, Reader, read_rows
+from grouparchive.archive.objects import read_rows
+from grouparchive.archive.reader import Archive, Reader
 from grouparchive.archive.schema import storage
 from grouparchive.crypto.signing import ManifestEntry
 from grouparchive.crypto.vaults import SEALED_SIZE

@@ -20,8 +20,9 @@ from grouparchive.archive import chain
 from grouparchive.archive.chain import CommitInfo
 from grouparchive.archive.home import WriterHome
 from grouparchive.archive.schema import open_database, storage
-from grouparchive.archive.sealing import EPOCH, SEGMENT_KIND, Sealing
+from grouparchive.archive.sealing import SEGMENT_KIND, Sealing
 from grouparchive.archive.seen import Seen
+from grouparchive.archive.statements import EpochKeys, Statements, read_statements
 from grouparchive.crypto.signing import Genesis, Manifest, next_seed, seed_public, sign_commit
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError
 from grouparchive.model import codec
@@ -70,14 +71,21 @@ class Writer:
     """
 
     def __init__(
-        self, db: sqlite3.Connection, genesis: Genesis, home: WriterHome, seen: Seen, now: Callable[[], int]
+        self,
+        db: sqlite3.Connection,
+        genesis: Genesis,
+        *,
+        keys: EpochKeys,
+        home: WriterHome,
+        seen: Seen,
+        now: Callable[[], int],
     ) -> None:
         self._db = db
         self._genesis = genesis
         self._home = home
         self._seen = seen
         self._now = now
-        self._sealing = Sealing(genesis, home.folder)
+        self._sealing = Sealing(genesis.archive_id, keys, home.folder)
         self._buffers: dict[Vault, _Buffer] = {vault: _Buffer(vault) for vault in VAULTS}
         self._blobs = threading.Lock()
         self._open = ExitStack()
@@ -98,6 +106,7 @@ class Writer:
             ArchiveBusy: another run holds the archive or the profile.
             NoArchive: no archive there.
             Damaged: its keys are not the pinned ones, or it is older than what this machine wrote.
+            UsageError: the owner revoked this machine's writer.
         """
         with ExitStack() as stack:
             stack.enter_context(home.lock())
@@ -111,13 +120,14 @@ class Writer:
                 )
             if home.writer_id not in {one.writer_id for one in chain.read_writers(db)}:
                 raise Damaged("the archive does not know this machine's writer")
+            statements = _heed(db, genesis, home)
             home.renew()
             state = home.state()
             stack.callback(state.close)
             _catch_up(db, home)
             state.settle(head for head in state.prepared() if _stands(db, home, head))
             state.expire(now())
-            writer = cls(db, genesis, home, Seen(home.keys, state), now)
+            writer = cls(db, genesis, keys=statements.keys[-1], home=home, seen=Seen(home.keys, state), now=now)
             stack.callback(writer._sealing.close)
             writer._open = stack.pop_all()
             return writer
@@ -259,7 +269,7 @@ class Writer:
                 )
                 self._db.executemany(
                     "INSERT INTO keys (oid, epoch, sealed) VALUES (?, ?, ?)",
-                    ((one.entry.oid, EPOCH, one.sealed_key) for one in objects),
+                    ((one.entry.oid, self._sealing.epoch, one.sealed_key) for one in objects),
                 )
                 self._db.execute(
                     "INSERT INTO commits (writer_id, seq, manifest, signature) VALUES (?, ?, ?, ?)",
@@ -287,6 +297,27 @@ class Writer:
             buffer.lines = []
             buffer.size = 0
             buffer.count += 1
+
+
+def _heed(db: sqlite3.Connection, genesis: Genesis, home: WriterHome) -> Statements:
+    """The owner's statements, which must hold all that this machine has seen: an older copy could bring old keys back."""
+    statements = read_statements(db, genesis)
+    if statements.damage:
+        raise Damaged(f"the owner's statements in the archive are damaged: {statements.damage[0]}")
+    known = home.statement()
+    if known is not None and known not in {one.statement.head() for one in statements.signed}:
+        raise Damaged(
+            "the archive lacks what its owner stated before: it is an older copy",
+            hint="Put the newest copy of the archive back.",
+        )
+    if home.writer_id in statements.revoked:
+        raise UsageError(
+            "the owner of the archive has revoked this machine: what it adds would count for nothing",
+            hint="To let this machine add again, with the archive's secret at hand: grouparchive writer certify",
+        )
+    if statements.head is not None and statements.head != known:
+        home.pin_statement(statements.head)
+    return statements
 
 
 def _catch_up(db: sqlite3.Connection, home: WriterHome) -> None:

@@ -74,7 +74,8 @@ def prepare(context: click.Context, path: str, release: str | None) -> None:
     )
     if not prepared.invitees:
         raise UsageError("there is nobody to invite", hint="Does this secret open the list of people?")
-    campaigns.save_campaign(where, prepared, reader.key("content").public)
+    key = reader.key("content")
+    campaigns.save_campaign(where, prepared, key.public, epoch=key.epoch)
     held = sum(one.held for one in prepared.invitees)
     run.output.line(
         f"{len(prepared.invitees):,} people could be asked: {len(prepared.invitees) - held:,} released, {held:,} on hold."

@@ -90,7 +90,8 @@ def plan(context: click.Context, *, group: str, target: str, moment: str, conten
     if damaged:
         made = msgspec.structs.replace(made, gaps=(*made.gaps, gap_of("archive-damaged", damaged)))
     reader = opened.readers[0]
-    planfile.save(path, made, reader.key("content").public, archive_id=reader.archive_id, epoch=0)
+    key = reader.key("content")
+    planfile.save(path, made, key.public, archive_id=reader.archive_id, epoch=key.epoch)
     found = plan_words.facts(made)
     posts = sum(room.posts for room in found.rooms)
     run.output.line(f"Planned: {many(len(found.rooms), 'room')}, {many(posts, 'post')}, {many(found.bans, 'ban')}.")

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from grouparchive.crypto.log import SealedLog
 from grouparchive.crypto.objects import CHUNK, ObjectSealer, open_rows
 from grouparchive.crypto.primitives import KEY_SIZE, TAG_SIZE, ascii_name, be64, lp, same, split_lp, want
-from grouparchive.crypto.vaults import SEALED_SIZE, VaultKey, VaultPublicKey
+from grouparchive.crypto.vaults import SEALED_SIZE, KeyRing, VaultKey, VaultPublicKey
 from grouparchive.errors import Damaged, UsageError, WrongSecret
 
 __all__ = ["MAGIC", "SealedLog", "open_file", "seal_file"]
@@ -29,7 +29,7 @@ def seal_file(  # noqa: PLR0917 - in the order of the format
     return MAGIC + lp(header) + b"".join(sealer.rows([payload]))
 
 
-def open_file(data: bytes, key: VaultKey, archive_id: bytes, kind: str) -> bytes:
+def open_file(data: bytes, key: KeyRing | VaultKey, archive_id: bytes, kind: str) -> bytes:
     """What a sealed file holds.
 
     Raises:

@@ -73,6 +73,24 @@ class ManifestEntry:
     oid: bytes
     digest: bytes
 
+    def encode(self) -> bytes:
+        """The stored form."""
+        return lp(self.vault.encode("ascii"), self.kind.encode("ascii"), self.oid, self.digest)
+
+    @classmethod
+    def decode(cls, data: bytes) -> "ManifestEntry":
+        """Read the stored form.
+
+        Raises:
+            Damaged: it names no object.
+        """
+        parts = split_lp(data, limit=_ENTRY_PARTS)
+        if len(parts) != _ENTRY_PARTS:
+            raise Damaged("the list of a commit's objects is malformed")
+        vault, kind, oid, digest = parts
+        want(KEY_SIZE, oid, digest)
+        return cls(ascii_name(vault), ascii_name(kind), oid, digest)
+
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
@@ -90,10 +108,8 @@ class Manifest:
 
     def encode(self) -> bytes:
         """The stored form, which is also what is signed."""
-        entries = (lp(e.vault.encode("ascii"), e.kind.encode("ascii"), e.oid, e.digest) for e in self.entries)
-        return lp(
-            self.archive_id, self.writer_id, be64(self.seq), self.prev, be64(self.time), lp(*entries), self.next_pk
-        )
+        entries = lp(*(entry.encode() for entry in self.entries))
+        return lp(self.archive_id, self.writer_id, be64(self.seq), self.prev, be64(self.time), entries, self.next_pk)
 
     @classmethod
     def decode(cls, data: bytes) -> "Manifest":
@@ -115,22 +131,13 @@ class Manifest:
             int.from_bytes(seq, "big"),
             prev,
             int.from_bytes(time, "big"),
-            tuple(_entry(entry) for entry in split_lp(entries, limit=MAX_ENTRIES)),
+            tuple(map(ManifestEntry.decode, split_lp(entries, limit=MAX_ENTRIES))),
             next_pk,
         )
 
     def head(self) -> bytes:
         """What the next commit points back to: SHA-256 over the encoded manifest."""
         return hashlib.sha256(self.encode()).digest()
-
-
-def _entry(data: bytes) -> ManifestEntry:
-    parts = split_lp(data, limit=_ENTRY_PARTS)
-    if len(parts) != _ENTRY_PARTS:
-        raise Damaged("the list of a commit's objects is malformed")
-    vault, kind, oid, digest = parts
-    want(KEY_SIZE, oid, digest)
-    return ManifestEntry(ascii_name(vault), ascii_name(kind), oid, digest)
 
 
 def seed_public(seed: bytes) -> bytes:
@@ -153,7 +160,7 @@ def sign_writer(owner_seed: bytes, archive_id: bytes, writer_id: bytes, pk0: byt
 
 def verify_writer(owner_pk: bytes, archive_id: bytes, writer_id: bytes, pk0: bytes, sig: bytes) -> bool:
     """Whether the owner certified this writer."""
-    return _verify(owner_pk, _writer_message(archive_id, writer_id, pk0), sig)
+    return verify_signature(owner_pk, _writer_message(archive_id, writer_id, pk0), sig)
 
 
 def sign_commit(seed: bytes, encoded_manifest: bytes) -> bytes:
@@ -163,7 +170,7 @@ def sign_commit(seed: bytes, encoded_manifest: bytes) -> bytes:
 
 def verify_commit(pk: bytes, encoded_manifest: bytes, sig: bytes) -> bool:
     """Whether the holder of the seed behind `pk` signed this manifest."""
-    return _verify(pk, _commit_message(encoded_manifest), sig)
+    return verify_signature(pk, _commit_message(encoded_manifest), sig)
 
 
 def _writer_message(archive_id: bytes, writer_id: bytes, pk0: bytes) -> bytes:
@@ -174,7 +181,8 @@ def _commit_message(encoded_manifest: bytes) -> bytes:
     return b"ga1/commit\0" + hashlib.sha256(encoded_manifest).digest()
 
 
-def _verify(pk: bytes, message: bytes, sig: bytes) -> bool:
+def verify_signature(pk: bytes, message: bytes, sig: bytes) -> bool:
+    """Whether the holder of the seed behind `pk` signed this. Whatever is no key or no signature is a no."""
     try:
         Ed25519PublicKey.from_public_bytes(pk).verify(sig, message)
     except (InvalidSignature, ValueError):

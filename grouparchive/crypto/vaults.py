@@ -5,6 +5,7 @@ one of the two falls. Where roots are kept is the business of slots.py.
 """
 
 import hashlib
+from collections.abc import Mapping
 from typing import Final
 
 from cryptography.exceptions import InvalidTag
@@ -92,3 +93,35 @@ class VaultKey:
             raise Damaged("the key of a stored object does not open: it was changed or swapped") from None
         want(KEY_SIZE, key)
         return key
+
+
+class KeyRing:
+    """A vault's keys of all epochs that are open. Opens what was sealed to any of them; new things are sealed to the newest."""
+
+    def __init__(self, keys: Mapping[int, VaultKey]) -> None:
+        self._keys = dict(keys)
+        self.epoch = max(self._keys)
+        self.public = self._keys[self.epoch].public
+
+    def __repr__(self) -> str:
+        """Without the keys."""
+        return f"KeyRing({sorted(self._keys)})"
+
+    def __contains__(self, epoch: int) -> bool:
+        """Is the key of this epoch here?"""
+        return epoch in self._keys
+
+    def add(self, epoch: int, key: VaultKey) -> None:
+        """Add the key of an earlier epoch."""
+        self._keys.setdefault(epoch, key)
+
+    def open_key(self, sealed: bytes, *, archive_id: bytes, vault: str, epoch: int, oid: bytes) -> bytes:
+        """As `VaultKey.open_key`.
+
+        Raises:
+            Damaged: as there; also when it was sealed to keys that are not here.
+        """
+        key = self._keys.get(epoch)
+        if key is None:
+            raise Damaged("a stored object is sealed to keys that this secret does not open")
+        return key.open_key(sealed, archive_id=archive_id, vault=vault, epoch=epoch, oid=oid)

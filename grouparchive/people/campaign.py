@@ -14,7 +14,7 @@ import msgspec
 from msgspec import Meta
 
 from grouparchive.crypto.files import open_file, seal_file
-from grouparchive.crypto.vaults import VaultKey, VaultPublicKey
+from grouparchive.crypto.vaults import KeyRing, VaultKey, VaultPublicKey
 from grouparchive.durable import write_whole
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError
 from grouparchive.model.plan import CreateChannel, CreateGroup, Person, Plan
@@ -218,7 +218,7 @@ def save_campaign(path: Path, campaign: Campaign, public: VaultPublicKey, *, epo
         ) from error
 
 
-def load_campaign(path: Path, key: VaultKey, archive_id: bytes) -> Campaign:
+def load_campaign(path: Path, key: KeyRing | VaultKey, archive_id: bytes) -> Campaign:
     """Open it.
 
     Raises:

@@ -5,7 +5,7 @@ from pathlib import Path
 import msgspec
 
 from grouparchive.crypto.files import open_file, seal_file
-from grouparchive.crypto.vaults import VaultKey, VaultPublicKey
+from grouparchive.crypto.vaults import KeyRing, VaultKey, VaultPublicKey
 from grouparchive.durable import write_whole
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError
 from grouparchive.model.plan import Plan
@@ -31,7 +31,7 @@ def save(path: Path, plan: Plan, public: VaultPublicKey, *, archive_id: bytes, e
         ) from error
 
 
-def load(path: Path, key: VaultKey, *, archive_id: bytes) -> Plan:
+def load(path: Path, key: KeyRing | VaultKey, *, archive_id: bytes) -> Plan:
     """Read a plan.
 
     Raises:
