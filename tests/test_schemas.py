@@ -44,6 +44,7 @@ FULL: list[r.Record] = [
     r.Roster(channel="!c:x", time=1, members=2, bans=1),
     r.Membership(channel="!c:x", member=ID, state="knock", level=50, roles=("mod",), since=1),
     r.Ban(channel="!c:x", member=ID, by=ID, reason="spam", time=1),
+    r.Fact(member=ID, field="consent", key="contact", value="yes", until=2, time=1),
     r.Gap(code="media-unavailable", scope="!c:x", detail="d", count=2, limit=True, time=1),
     r.Secret(name="owner", key=HASH),
 ]  # fmt: skip

@@ -187,27 +187,15 @@ class _Meaning:
 
 
 def merged(genesis: Genesis, several: Sequence[Statements]) -> Statements:
-    """The statements of several copies of one archive as one chain. Two different ones with one number are a fork: damage."""
-    by_number: dict[int, Signed] = {}
-    forks: set[int] = set()
-    for statements in several:
-        for one in statements.signed:
-            known = by_number.setdefault(one.statement.number, one)
-            if known.statement.head() != one.statement.head():
-                forks.add(one.statement.number)
-    damage = [f"statement {number}: two different ones bear this number: a fork" for number in sorted(forks)]
-    whole = [statements for statements in several if not statements.damage]
-    if not whole:
-        damage += [text for statements in several[:1] for text in statements.damage]
-    # Of two that disagree neither is proved; both are the owner's, and what both forbid stays forbidden.
-    extra = [
-        one
-        for statements in several
-        for one in statements.signed
-        if one.statement.number in forks and one is not by_number[one.statement.number]
-    ]
-    ordered = [by_number[number] for number in sorted(by_number)]
-    return understand(genesis, [*ordered, *extra] if extra else ordered, damage)
+    """The statements of several copies of one archive together.
+
+    Only the owner can make one, so two different ones with one number come from two copies that were worked on separately:
+    both count, in the order of their numbers and times.
+    """
+    found = {one.statement.head(): one for statements in several for one in statements.signed}
+    ordered = sorted(found.values(), key=lambda one: (one.statement.number, one.statement.time, one.statement.head()))
+    whole = any(not statements.damage for statements in several)
+    return understand(genesis, ordered, () if whole else [text for one in several for text in one.damage])
 
 
 def append_statement(

@@ -10,7 +10,8 @@ Two sorts of record differ in how they fold over time:
 * **events** happened once and carry the platform's own `time`: `Message`, `Edit`, `Reaction`, `Vote`, `Tombstone`,
   `Attachment`, `RoomKey`, `Gap`. The same event read twice is one event (same kind and ref; the higher version wins).
 * **states** describe how something is now, and a later record of the same kind and ref replaces the earlier one:
-  `Group`, `Channel`, `Setting`, `Role`, `Pins`, `Member`, and the whole-roster snapshot `Roster` + `Membership` + `Ban`.
+  `Group`, `Channel`, `Setting`, `Role`, `Pins`, `Member`, `Fact`, and the whole-roster snapshot of
+  `Roster`, `Membership`, `Ban`.
 """
 
 from typing import Annotated, ClassVar, Literal, TypeAlias
@@ -267,6 +268,33 @@ class Ban(Record, frozen=True, kw_only=True, tag="ban"):
     time: Millis = 0
 
 
+FactField: TypeAlias = Literal[
+    "contact", "consent", "tier", "voucher", "hours", "language", "word", "minor", "do-not-contact", "hold", "member",
+    "same-as",
+]  # fmt: skip
+
+
+class Fact(Record, frozen=True, kw_only=True, tag="fact"):
+    """Something that a person said about a person, beside what the platform tells. State, keyed by (member, field, key).
+
+    Written by a machine it is a proposal, and only what restricts counts at once; what the owner states counts.
+
+    * `contact`: `key` is the channel ("mail", "matrix", "signal", "phone" ...), `value` the address.
+    * `consent`: `key` is the purpose ("contact", "keep", "republish"), `value` "yes" or "no".
+    * `minor`, `do-not-contact`, `hold`: `value` "yes" or "no"; `member`: "yes" says that this is a genuine member.
+    * `tier`, `hours`, `language`, `word`: `value` as the campaign reads it; `voucher`, `same-as`: `value` is a member id.
+
+    An empty `value` takes back what was said before.
+    """
+
+    member: MemberId
+    field: FactField
+    key: Name = ""
+    value: Text = ""
+    until: Millis = 0  # after then it counts no more; 0 for ever
+    time: Millis = 0
+
+
 # --- bookkeeping -----------------------------------------------------------------------------------------------------
 
 
@@ -293,7 +321,7 @@ class Secret(Record, frozen=True, kw_only=True, tag="secret"):
 AnyRecord: TypeAlias = (
     Group | Channel | Setting | Role | Pins
     | Message | Edit | Reaction | Vote | Tombstone | Attachment | RoomKey
-    | Member | Roster | Membership | Ban
+    | Member | Roster | Membership | Ban | Fact
     | Gap | Secret
 )  # fmt: skip
 
@@ -316,12 +344,13 @@ KINDS: dict[str, type[Record]] = {
         Roster,
         Membership,
         Ban,
+        Fact,
         Gap,
         Secret,
     )
 }
 
-ROSTER_KINDS: frozenset[type[Record]] = frozenset({Member, Roster, Membership, Ban})
+ROSTER_KINDS: frozenset[type[Record]] = frozenset({Member, Roster, Membership, Ban, Fact})
 STATE_KINDS: frozenset[type[Record]] = frozenset({Group, Channel, Setting, Role, Pins})
 
 
