@@ -142,15 +142,15 @@ class View:
         if len(readers) == 1:
             yield readers[0], readers[0].objects(vault)
             return
-        tagged: list[tuple[int, int, int, tuple[CommitInfo, ManifestEntry]]] = []
-        for number, reader in enumerate(readers):
-            latest = 0
-            for place, one in enumerate(reader.objects(vault)):
-                latest = max(latest, one[0].time)
-                tagged.append((latest, number, place, one))
+        # The same order whatever order the archives were named in.
+        tagged = [
+            (one[0].order(), place, number, one)
+            for number, reader in enumerate(readers)
+            for place, one in enumerate(reader.objects(vault))
+        ]
         run: list[tuple[CommitInfo, ManifestEntry]] = []
         current = -1
-        for _, number, _, one in sorted(tagged, key=lambda entry: entry[:3]):
+        for _, _, number, one in sorted(tagged, key=lambda entry: entry[:3]):
             if number != current and run:
                 yield readers[current], run
                 run = []

@@ -11,6 +11,7 @@ import click
 
 from grouparchive.archive.fold import Moment, View, fold, parse_moment
 from grouparchive.archive.reader import Archive, Reader
+from grouparchive.archive.union import make_twins, overlay
 from grouparchive.cli.app import Globals, given
 from grouparchive.cli.output import Output
 from grouparchive.cli.profile import Profile
@@ -77,7 +78,9 @@ class Run:
         Raises:
             NoArchive, Damaged: as `Archive.open`; Damaged also when the profile's own archive is another one now.
         """
-        return [self._open(path) for path in self.archive_paths]
+        archives = [self._open(path) for path in self.archive_paths]
+        overlay(archives)
+        return archives
 
     def _open(self, path: Path) -> Archive:
         archive = Archive.open(path)
@@ -102,7 +105,9 @@ class Run:
         Raises:
             UsageError, WrongSecret: as `Secrets.unlock`.
         """
-        return [self.secrets.unlock(archive.archive_id, archive.unlock) for archive in self.open()]
+        readers = [self.secrets.unlock(archive.archive_id, archive.unlock) for archive in self.open()]
+        make_twins(readers)
+        return readers
 
     def fold(self, moment: str = "") -> "Opened":
         """The archives to read, opened and folded to a moment ("" is now)."""
