@@ -41,8 +41,9 @@ _AHEAD: Final = 6
 
 class Archive:
     """An archive without a secret: who wrote when, how much, and whether the chains are whole. `commits` are in the order of
-    reading, with their objects as the owner's statements left them; those of a revoked writer are not among them but counted
-    in `revoked`. `damage` says in sentences what does not fit. `close()` lets go of the file; so does forgetting the object.
+    reading, with their objects as the owner's statements left them; those of a revoked writer are not among them but in
+    `revoked`, without their objects. `damage` says in sentences what does not fit. `close()` lets go of the file; so does
+    forgetting the object.
     """
 
     def __init__(self, path: Path, db: sqlite3.Connection, *, now: int | None = None) -> None:
@@ -56,7 +57,7 @@ class Archive:
         self.writers: list[chain.Writer] = []
         self.statements: Statements = understand(self.genesis, ())
         self.commits: list[CommitInfo] = []
-        self.revoked = 0
+        self.revoked: list[CommitInfo] = []
         self._faults: list[
             str
         ] = []  # of slots and tables; those of chains are found anew whenever something is adopted
@@ -102,7 +103,7 @@ class Archive:
 
     def _read_chains(self) -> None:
         self.damage: list[str] = [*self._faults, *self.statements.damage]
-        self.revoked = 0
+        self.revoked = []
         try:
             self.damage += chain.strangers(self.db, self.writers)
         except Damaged as error:
@@ -125,7 +126,7 @@ class Archive:
                     continue
                 commit = clocks.told(item)
                 if end is not None and commit.seq >= end:
-                    self.revoked += 1
+                    self.revoked.append(replace(commit, objects=()))
                 else:
                     found.append(self._as_stated(commit))
         except Damaged as error:
