@@ -7,8 +7,8 @@ zstd module (`backports.zstd`, or Python 3.14), and a way in: the passphrase in 
     python standalone_reader.py lane.archive --recovery-file FILE --blobs FOLDER > everything.jsonl
 
 Each line is one record, with its `"vault"` and the number of its `"commit"` added, in the order of section 14, not folded; the
-keys that the archive keeps for itself (`secret`) are left out. `--blobs` also writes the archived files, under the names that
-the records' `blob` fields give. What cannot be read is told on standard error, and the exit code is 13 then; 12 means that the
+keys that the archive keeps for itself (`secret`) are left out. What the owner has stated about people follows, with the number
+of its `"statement"`. `--blobs` also writes the archived files, under the names that the records' `blob` fields give. What cannot be read is told on standard error, and the exit code is 13 then; 12 means that the
 secret does not fit.
 """
 
@@ -238,7 +238,7 @@ def open_slot(row: Mapping[str, Any], archive: bytes, kek: bytes) -> bytes | Non
 
 # --- section 12: the SQLite file -------------------------------------------------------------------------------------
 
-TABLES = {"genesis", "slots", "writers", "commits", "keys", "rows"}
+TABLES = {"genesis", "slots", "writers", "commits", "keys", "rows", "statements"}
 VAULT_OF = {"segment": "content", "roster": "roster", "record": "content"}  # section 13; blobs may be in either
 LONGEST = 4_194_304
 
@@ -266,11 +266,60 @@ class Archive:
         self.id = archive_id(self.genesis)
         self.keys: dict[tuple[str, int], VaultKey] = {}
         self.damage: list[str] = []
+        self.revoked: dict[bytes, int] = {}
+        self.changes: dict[bytes, list[bytes] | None] = {}
+        self.attended: list[tuple[int, list[bytes]]] = []
+        self.retired: list[tuple[int, list[bytes]]] = []
+        for row in self.db.execute("SELECT * FROM statements ORDER BY number LIMIT 100000"):
+            try:
+                self.obey(row)
+            except DamagedError as error:
+                self.tell(f"statement {row['number']}: {error}")
 
     def tell(self, sentence: str) -> None:
         """Note what is damaged."""
         self.damage.append(sentence)
         print(f"damaged: {sentence}", file=sys.stderr)
+
+    # --- section 6: the owner's statements ---
+
+    def obey(self, row: sqlite3.Row) -> None:
+        """What a statement means for reading."""
+        archive, place, _prev, _time, kind, body = unlp(row["statement"], 6)
+        head = hashlib.sha256(row["statement"]).digest()
+        verify(self.owner, row["signature"], b"ga1/" + kind + b"\0" + head, "the owner")
+        if (archive, number(place), kind.decode()) != (self.id, row["number"], row["type"]):
+            raise DamagedError("it stands in another's place")
+        if kind == b"attended":
+            self.attended.append((row["number"], unlp(body, 4)))
+        elif kind == b"revoke":
+            writer, first = unlp(body, 2)
+            self.revoked[writer] = min(number(first), self.revoked.get(writer, number(first)))
+        elif kind == b"rewrite":
+            for oid, entry in (unlp(change, 2) for change in unlp(body)):
+                self.changes[oid] = unlp(entry, 4) if entry else None
+        elif kind == b"rotate":
+            epoch, _content, _roster, *entries = unlp(body)
+            self.retired += [(number(epoch) - 1, unlp(entry, 4)) for entry in entries]
+
+    def now(self, entry: list[bytes]) -> list[bytes] | None:
+        """What stands in an object's place by now."""
+        found: list[bytes] | None = entry
+        for _ in range(len(self.changes)):
+            if found is None or found[2] not in self.changes:
+                break
+            found = self.changes[found[2]]
+        return found
+
+    def open_older_keys(self) -> None:
+        """The roots of earlier epochs, which are sealed to the later ones."""
+        for epoch, entry in reversed(self.retired):
+            now, vault = self.now(entry), entry[0].decode()
+            if now and any(name == vault for name, _ in self.keys):
+                try:
+                    self.keys.setdefault((vault, epoch), VaultKey(b"".join(self.payload(now))))
+                except DamagedError as error:
+                    self.tell(f"keys of epoch {epoch}: {error}")
 
     def unlock(self, passphrase: str | None, recovery: str | None) -> None:
         """Try every slot (section 5)."""
@@ -290,6 +339,7 @@ class Archive:
                 continue
             if root is not None:
                 self.keys[row["vault"], row["epoch"]] = VaultKey(root)
+        self.open_older_keys()
 
     # --- section 6: the chain ---
 
@@ -320,21 +370,32 @@ class Archive:
                 verify(public, row["signature"], b"ga1/commit\0" + head, name)
                 if (archive, whose, number(seq), prev) != (self.id, writer, row["seq"], before):
                     self.tell(f"{name} does not follow the one before it")
-                latest = max(latest, number(time))
-                found.append(((latest, writer.hex(), row["seq"]), [unlp(entry, 4) for entry in unlp(entries)]))
-                public = following
+                latest, public = max(latest, number(time)), following
+                if row["seq"] < self.revoked.get(writer, expected):
+                    stand = (self.now(unlp(entry, 4)) for entry in unlp(entries))
+                    found.append(((latest, writer.hex(), row["seq"]), [entry for entry in stand if entry]))
             except DamagedError as error:
                 self.tell(str(error))
             before = head
         return found
+
+    def listed(self) -> Iterator[tuple[str, list[bytes], dict[str, int]]]:
+        """All objects in reading order, each with how to speak of it and what to add to its lines."""
+        for (_, _, seq), entries in self.commits():
+            yield from ((f"commit {seq}", entry, {"commit": seq}) for entry in entries)
+        for place, entry in self.attended:
+            now = self.now(entry)
+            if now:
+                yield f"statement {place}", now, {"statement": place}
 
     # --- section 13: what a commit holds ---
 
     def payload(self, entry: list[bytes]) -> Iterator[bytes]:
         """An object's bytes; at the end it is known that they are the signed ones."""
         vault, kind, oid, digest = entry[0].decode(), entry[1].decode(), entry[2], entry[3]
-        sealed = self.db.execute("SELECT * FROM keys WHERE oid = ? ORDER BY epoch DESC LIMIT 1", (oid,)).fetchone()
-        if sealed is None or (vault, sealed["epoch"]) not in self.keys:
+        rows_of_keys = self.db.execute("SELECT * FROM keys WHERE oid = ? ORDER BY epoch DESC", (oid,))
+        sealed = next((row for row in rows_of_keys if (vault, row["epoch"]) in self.keys), None)
+        if sealed is None:
             raise DamagedError("the key of an object is missing")
         key = self.keys[vault, sealed["epoch"]].open(sealed["sealed"], self.id, vault, sealed["epoch"], oid)
         whole = hashlib.sha256()
@@ -349,7 +410,7 @@ class Archive:
             raise DamagedError("an object is not the one that was signed")
 
     def records(self, entry: list[bytes]) -> list[dict[str, object]]:
-        """The lines of a segment."""
+        """The lines of a segment; of an attended object, the one there is."""
         decompressor = zstd.ZstdDecompressor()
         data = decompressor.decompress(b"".join(self.payload(entry)), LONGEST + 1)
         if len(data) > LONGEST or not decompressor.eof:
@@ -372,23 +433,22 @@ def main() -> int:
     if not archive.keys:
         print("the secret does not fit", file=sys.stderr)
         return 13 if archive.damage else 12
-    open_vaults = {vault for vault, _ in archive.keys}
-    for (_, _, seq), entries in archive.commits():
-        for entry in entries:
-            vault, kind = entry[0].decode(), entry[1].decode()
-            if vault not in open_vaults:
-                continue
-            try:
-                if kind in {"segment", "roster"} and VAULT_OF[kind] == vault:
-                    for record in archive.records(entry):
-                        if record.get("kind") != "secret":
-                            print(json.dumps({**record, "vault": vault, "commit": seq}, ensure_ascii=False))
-                elif kind == "blob" and given.blobs:
-                    given.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    with (given.blobs / entry[2].hex()).open("wb") as out:
-                        out.writelines(archive.payload(entry))
-            except (DamagedError, zstd.ZstdError, ValueError, EOFError) as error:
-                archive.tell(f"commit {seq}: {error}")
+    for sentence, entry, more in archive.listed():
+        vault, kind = entry[0].decode(), entry[1].decode()
+        if not any(name == vault for name, _ in archive.keys):
+            continue
+        try:
+            if kind == "attended" or (kind in {"segment", "roster"} and VAULT_OF[kind] == vault):
+                for record in archive.records(entry):
+                    if record.get("kind") != "secret":
+                        whole = {"kind": kind} | record if kind == "attended" else record
+                        print(json.dumps({**whole, "vault": vault, **more}, ensure_ascii=False))
+            elif kind == "blob" and given.blobs:
+                given.blobs.mkdir(mode=0o700, parents=True, exist_ok=True)
+                with (given.blobs / entry[2].hex()).open("wb") as out:
+                    out.writelines(archive.payload(entry))
+        except (DamagedError, zstd.ZstdError, ValueError, EOFError) as error:
+            archive.tell(f"{sentence}: {error}")
     return 13 if archive.damage else 0
 
 

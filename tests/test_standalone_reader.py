@@ -1,6 +1,7 @@
 """docs/standalone_reader.py, written from docs/FORMAT.md alone, agrees with the frozen vectors and with the package."""
 
 import contextlib
+import dataclasses
 import hashlib
 import importlib.util
 import json
@@ -16,14 +17,27 @@ from typing import Any
 
 import pytest
 
+from grouparchive.archive.attended import attend, owner_seed, owner_session
 from grouparchive.archive.create import create_archive
 from grouparchive.archive.home import WriterHome
 from grouparchive.archive.reader import Archive
+from grouparchive.archive.statements import EpochKeys
 from grouparchive.archive.writer import Writer
+from grouparchive.archive.zstd import compress
 from grouparchive.crypto.recovery import generate_recovery, write_recovery_text
-from grouparchive.crypto.slots import Passphrase, RecoveryKey, SlotRow, new_passphrase_slots, new_recovery_slots
+from grouparchive.crypto.slots import (
+    Passphrase,
+    RecoveryKey,
+    SlotRow,
+    new_passphrase_slots,
+    new_recovery_slots,
+    open_slots,
+)
+from grouparchive.crypto.statements import Change, Revocation, Rotation, encode_changes
+from grouparchive.crypto.vaults import VaultKey
 from grouparchive.model import codec
-from grouparchive.model.records import VAULTS, Attachment, Gap, Group, Member, Message, Secret
+from grouparchive.model.attended import Attended
+from grouparchive.model.records import VAULTS, Attachment, Fact, Gap, Group, Member, Message, Secret
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPT = ROOT / "docs" / "standalone_reader.py"
@@ -210,6 +224,47 @@ def test_a_changed_manifest_is_told(made: Made, tmp_path: Path) -> None:
     assert done.returncode == 13
     assert "commit 2" in done.stderr
     assert len(_lines(done.stdout)["content"]) > 2_500
+
+
+def test_it_obeys_the_owner(made: Made, tmp_path: Path) -> None:
+    copy = Path(shutil.copy(made.path, tmp_path / "copy"))
+    reader = Archive.open(copy).unlock(Passphrase(PASSPHRASE))
+    segments = [entry for commit, entry in reader.objects("content") if commit.seq == 1]
+    said = Attended(facts=(Fact(member="ab" * 16, field="word", value="heron"),))
+    attend(reader, said)
+    with owner_session(copy, made.id, owner_seed(reader)) as session:
+        other = session.store("content", "segment", compress(codec.encode(Message(channel="!c", ref="$x", time=9))))
+        session.state("rewrite", encode_changes([Change(segments[0].oid, other), Change(segments[1].oid, None)]))
+        session.state("revoke", Revocation(made.home.writer_id, 2).encode())
+        roots = {"content": b"\x71" * 32, "roster": b"\x72" * 32}
+        pks = [VaultKey.from_root(root).public.data for root in roots.values()]
+        old = open_slots(reader.archive.slots, made.id, Passphrase(PASSPHRASE))
+        session.statements = dataclasses.replace(session.statements, keys=(EpochKeys(1, pks[0], pks[1]),))
+        retired = tuple(session.store(vault, "retired", root_of(old[vault])) for vault in VAULTS)
+        session.state("rotate", Rotation(1, pks[0], pks[1], retired).encode())
+    with contextlib.closing(sqlite3.connect(copy)) as database, database:
+        database.execute("DELETE FROM slots")
+        for slot in new_passphrase_slots(Passphrase(PASSPHRASE), made.id, 1, roots):
+            values = [getattr(slot, name) for name in SlotRow.__slots__]
+            database.execute("INSERT INTO slots VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", values)
+    done = _run(copy, "--passphrase-file", made.passphrase)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    refs = [line["ref"] for line in lines if line["kind"] == "message"]
+    assert refs[0] == "$x"
+    assert 400 < len(refs) < 1_600
+    assert not [line for line in lines if line.get("commit") == 2]
+    assert [line["facts"][0]["value"] for line in lines if line["kind"] == "attended"] == ["heron"]
+    theirs = [line for line in lines if line["kind"] != "attended"]
+    ours = Archive.open(copy).unlock(Passphrase(PASSPHRASE))
+    records = [record for vault in VAULTS for _, record in ours.records(vault) if not isinstance(record, Secret)]
+    assert len(records) == len(theirs)
+    assert ours.damage == []
+
+
+def root_of(opened: Any) -> bytes:
+    """The root that a slot opened, with or without its epoch."""
+    return bytes(getattr(opened, "root", opened))
 
 
 def test_what_does_not_open(made: Made, tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from grouparchive import errors
-from grouparchive.crypto import files, log, members, objects, primitives, signing, slots, vaults
+from grouparchive.crypto import files, log, members, objects, primitives, signing, slots, statements, vaults, witness
 
 VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text("utf-8"))
 
@@ -128,6 +128,51 @@ def do_manifest_decode(v: dict[str, Any]) -> dict[str, Any]:
     return {"seq": signing.Manifest.decode(h(v["encoded"])).seq}
 
 
+def _entries(rows: list[list[str]]) -> tuple[signing.ManifestEntry, ...]:
+    return tuple(signing.ManifestEntry(vault, kind, h(oid), h(body)) for vault, kind, oid, body in rows)
+
+
+def do_statement(v: dict[str, Any]) -> dict[str, Any]:
+    if "body_of" in v:
+        of = v["body_of"]
+        pks = [vaults.VaultKey.from_root(h(of[name])).public.data for name in ("content_root", "roster_root")]
+        rotation = statements.Rotation(of["epoch"], pks[0], pks[1], _entries(of["retired"]))
+        assert statements.Rotation.decode(rotation.encode()) == rotation
+        body = rotation.encode()
+    else:
+        body = h(v["body"])
+    one = statements.Statement(h(v["archive_id"]), v["number"], h(v["prev"]), v["time"], v["type"], body)
+    assert statements.Statement.decode(one.encode()) == one
+    sig = statements.sign_statement(h(v["owner_seed"]), one)
+    assert statements.verify_statement(signing.owner_public(h(v["owner_seed"])), one, sig)
+    return {
+        "encoded_sha256": hashlib.sha256(one.encode()).hexdigest(),
+        "head": one.head().hex(),
+        "signature": sig.hex(),
+    }
+
+
+def do_statement_decode(v: dict[str, Any]) -> dict[str, Any]:
+    one = statements.Statement.decode(h(v["encoded"]))
+    if not statements.verify_statement(h(v["owner_pk"]), one, h(v["signature"])):
+        raise errors.Damaged("its signature does not fit")
+    revocation = statements.Revocation.decode(one.body)
+    return {
+        "number": one.number,
+        "type": one.type,
+        "writer_id": revocation.writer_id.hex(),
+        "seq": revocation.seq,
+    }
+
+
+def do_witness(v: dict[str, Any]) -> dict[str, Any]:
+    return {"words": " ".join(witness.witness(h(v["archive_id"]), h(v["writer_id"]), v["seq"], h(v["head"])))}
+
+
+def do_witness_read(v: dict[str, Any]) -> dict[str, Any]:
+    return {"words": " ".join(witness.read_witness(v["text"]))}
+
+
 def do_member(v: dict[str, Any]) -> dict[str, Any]:
     names = members.Pseudonyms(h(v["key"]))
     return {"id": names.member_id(v["platform"], v["origin"], v["native"])}
@@ -167,7 +212,17 @@ def test_vector(vector: dict[str, Any], tmp_path: Path) -> None:
 def test_every_construction_has_a_vector_and_every_opening_a_failing_one() -> None:
     assert {vector["construction"] for vector in VECTORS} == set(DO)
     failing = {vector["construction"] for vector in VECTORS if "fails" in vector}
-    assert failing >= {"local", "seal", "genesis-decode", "open-object", "slot", "manifest-decode", "file", "log"}
+    assert failing >= {
+        "local",
+        "seal",
+        "genesis-decode",
+        "open-object",
+        "slot",
+        "manifest-decode",
+        "file",
+        "log",
+        "statement-decode",
+    }
 
 
 def test_the_format_page_quotes_only_frozen_values() -> None:
