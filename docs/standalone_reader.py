@@ -8,8 +8,8 @@ zstd module (`backports.zstd`, or Python 3.14), and a way in: the passphrase in 
 
 Each line is one record, with its `"vault"` and the number of its `"commit"` added, in the order of section 14, not folded; the
 keys that the archive keeps for itself (`secret`) are left out. What the owner has stated about people follows, with the number
-of its `"statement"`. `--blobs` also writes the archived files, under the names that the records' `blob` fields give. What cannot be read is told on standard error, and the exit code is 13 then; 12 means that the
-secret does not fit.
+of its `"statement"`. `--blobs` also writes the archived files, under the names that the records' `blob` fields give. What can
+not be read is told on standard error, and the exit code is 13 then; 12 means that the secret does not fit.
 """
 
 import argparse

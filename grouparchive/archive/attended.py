@@ -11,14 +11,14 @@ from pathlib import Path
 
 import msgspec
 
-from grouparchive.archive.chain import read_genesis
+from grouparchive.archive.chain import Writer, put_writer, read_genesis
 from grouparchive.archive.reader import Reader
 from grouparchive.archive.schema import open_database, storage
 from grouparchive.archive.statements import Signed, Statements, append_statement, read_statements
 from grouparchive.archive.writer import clock
 from grouparchive.archive.zstd import compress, decompress
 from grouparchive.crypto.objects import ObjectSealer
-from grouparchive.crypto.signing import Genesis, ManifestEntry, owner_public
+from grouparchive.crypto.signing import Genesis, ManifestEntry, owner_public, sign_writer
 from grouparchive.crypto.statements import Statement, StatementType
 from grouparchive.crypto.vaults import VaultPublicKey
 from grouparchive.errors import Damaged, GroupArchiveError
@@ -72,6 +72,16 @@ class OwnerSession:
             )
             self._db.execute("INSERT INTO keys (oid, epoch, sealed) VALUES (?, ?, ?)", (sealer.oid, keys.epoch, sealed))
         return ManifestEntry(vault, kind, sealer.oid, sealer.body_hash)
+
+    def certify(self, writer_id: bytes, pk0: bytes) -> bytes:
+        """Let a writer in; its certificate, which also stands in the archive now.
+
+        Raises:
+            UsageError: it is in with another key, or the archive has as many writers as it can.
+        """
+        certificate = sign_writer(self._seed, self._genesis.archive_id, writer_id, pk0)
+        put_writer(self._db, Writer(writer_id, pk0, certificate))
+        return certificate
 
     def state(self, kind: StatementType, body: bytes) -> Signed:
         """Add a signed statement."""

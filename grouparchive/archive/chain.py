@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from grouparchive.archive.schema import blob, number, storage, text
 from grouparchive.crypto.signing import Genesis, Manifest, ManifestEntry, verify_commit, verify_writer
 from grouparchive.crypto.slots import MAX_ROWS, SlotRow
-from grouparchive.errors import Damaged
+from grouparchive.errors import Damaged, UsageError
 
 MAX_WRITERS = 256
 MAX_TIME = 253_402_300_799_999
@@ -32,7 +32,7 @@ class CommitInfo:
     objects: tuple[ManifestEntry, ...] = field(repr=False)
     head: bytes
     latest: int = 0
-    suspect: bool = False  # the writer's clock says that something is wrong, here or earlier in its chain
+    suspect: bool = False  # not proved to be the writer's, or its clock says that something is wrong, here or earlier
 
     @property
     def believed(self) -> int:
@@ -63,7 +63,7 @@ class Clocks:
         back = commit.time < self._latest - CLOCK_SLACK
         self._suspect = self._suspect or back or commit.time > self._now + CLOCK_AHEAD
         self._latest = max(self._latest, commit.time)
-        return replace(commit, latest=self._latest, suspect=self._suspect)
+        return replace(commit, latest=self._latest, suspect=commit.suspect or self._suspect)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,6 +121,31 @@ def read_writers(db: sqlite3.Connection) -> list[Writer]:
     return [Writer(*map(blob, row)) for row in rows]
 
 
+def is_certified(genesis: Genesis, writer: Writer) -> bool:
+    """Did the owner let this writer in?"""
+    return verify_writer(genesis.owner_pk, genesis.archive_id, writer.writer_id, writer.pk0, writer.certificate)
+
+
+def put_writer(db: sqlite3.Connection, writer: Writer) -> None:
+    """Add a writer's row, or put its certificate there, inside the caller's transaction.
+
+    Raises:
+        UsageError: a writer of that id has another key, or the archive has as many writers as it can.
+    """
+    known = {one.writer_id: one for one in read_writers(db)}
+    there = known.get(writer.writer_id)
+    if there is not None and there.pk0 != writer.pk0:
+        raise UsageError("the archive knows another machine by this id", hint="Make the new machine's writer anew.")
+    if there is None and len(known) == MAX_WRITERS:
+        raise UsageError("the archive has as many machines as it can", hint="Start another archive for the group.")
+    with storage():
+        db.execute(
+            "INSERT INTO writers (writer_id, pk0, certificate) VALUES (?, ?, ?) "
+            "ON CONFLICT (writer_id) DO UPDATE SET certificate = excluded.certificate",
+            (writer.writer_id, writer.pk0, writer.certificate),
+        )
+
+
 def strangers(db: sqlite3.Connection, writers: list[Writer]) -> list[str]:
     """Sentences about commits by writers that the archive does not list: one of the two was tampered with."""
     known = {one.writer_id for one in writers}
@@ -143,15 +168,16 @@ def newest(db: sqlite3.Connection, writer_id: bytes) -> Manifest | None:
 def read_chain(db: sqlite3.Connection, genesis: Genesis, writer: Writer) -> Iterator[CommitInfo | str]:
     """A writer's commits in order; a damaged one as a sentence about it.
 
-    What follows a damaged commit is still given: it is genuine by its own encryption, but no longer proved to follow. A key
-    that a commit announced counts only when its signature did.
+    What follows a damaged commit is still given, as suspect: nothing proves that this writer made it, and anybody can seal to
+    an archive. The same for a writer whose certificate is damaged.
     """
     archive_id = genesis.archive_id
     key: bytes | None = writer.pk0
     prev: bytes | None = archive_id
-    if not verify_writer(genesis.owner_pk, archive_id, writer.writer_id, writer.pk0, writer.certificate):
+    if not is_certified(genesis, writer):
         yield f"writer {writer.writer_id.hex()[:8]}: not certified by the owner"
         key = None
+    proved = key is not None
     expected = 0
     with storage():
         rows = db.execute(
@@ -166,6 +192,7 @@ def read_chain(db: sqlite3.Connection, genesis: Genesis, writer: Writer) -> Iter
         if seq != expected:
             yield f"commit {expected}: missing"
             key = prev = None
+            proved = False
         expected = seq + 1
         try:
             manifest = Manifest.decode(blob(row[1]))
@@ -173,14 +200,17 @@ def read_chain(db: sqlite3.Connection, genesis: Genesis, writer: Writer) -> Iter
         except Damaged as error:
             yield f"commit {seq}: {error.message}"
             key = prev = None
+            proved = False
             continue
         named = (manifest.archive_id, manifest.writer_id, manifest.seq)
         sound = named == (archive_id, writer.writer_id, seq) and manifest.time <= MAX_TIME
         if not sound or (key is not None and not verify_commit(key, blob(row[1]), signature)):
             yield f"commit {seq}: its signature does not fit"
             key = prev = None
+            proved = False
             continue
         if prev is not None and manifest.prev != prev:
             yield f"commit {seq}: does not follow the commit before it"
+            proved = False
         key, prev = manifest.next_pk, manifest.head()
-        yield CommitInfo(writer.writer_id.hex(), seq, manifest.time, manifest.entries, prev)
+        yield CommitInfo(writer.writer_id.hex(), seq, manifest.time, manifest.entries, prev, suspect=not proved)

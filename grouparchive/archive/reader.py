@@ -111,8 +111,15 @@ class Archive:
         if not self.writers:
             self.damage.append("writers: there are none")
         found: list[CommitInfo] = []
+        certified = [one for one in self.writers if chain.is_certified(self.genesis, one)]
         for writer in self.writers:
-            self._read_chain(writer, found)
+            if certified and writer not in certified:
+                # Anybody who can write to a copy can add a machine of their own, and commits by it.
+                self.damage.append(
+                    f"writer {writer.writer_id.hex()[:8]}: not certified by the owner; it counts for nothing"
+                )
+            else:
+                self._read_chain(writer, found)
         # Each chain keeps its own order; chains are merged by a time that never runs backwards.
         self.commits = sorted(found, key=CommitInfo.order)
 

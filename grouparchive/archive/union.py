@@ -8,10 +8,9 @@ one number are a fork: somebody has the seed of that writer.
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
-from grouparchive.archive.chain import CommitInfo
+from grouparchive.archive.chain import CommitInfo, is_certified
 from grouparchive.archive.reader import Archive, Reader
 from grouparchive.archive.statements import merged
-from grouparchive.crypto.signing import verify_writer
 
 
 def overlay(archives: Sequence[Archive]) -> None:
@@ -27,22 +26,21 @@ def overlay(archives: Sequence[Archive]) -> None:
 def _overlay(copies: Sequence[Archive]) -> None:
     genesis = copies[0].genesis
     statements = merged(genesis, [one.statements for one in copies])
-    certified = [
-        writer
-        for one in copies
-        for writer in one.writers
-        if verify_writer(genesis.owner_pk, one.archive_id, writer.writer_id, writer.pk0, writer.certificate)
-    ]
+    certified = [writer for one in copies for writer in one.writers if is_certified(genesis, writer)]
     for one in copies:
         known = {writer.writer_id: writer for writer in one.writers}
         known.update((writer.writer_id, writer) for writer in certified if writer.writer_id in known)
         one.adopt(known.values(), statements)
     forks = forked(commit for one in copies for commit in one.commits)
-    taken: set[tuple[str, int, bytes]] = set()
-    for one in copies:
-        mine = [commit for commit in one.commits if (commit.writer, commit.seq, commit.head) not in taken]
-        taken.update((commit.writer, commit.seq, commit.head) for commit in mine)
-        one.commits = mine
+    best: dict[
+        tuple[str, int, bytes], tuple[bool, int]
+    ] = {}  # a copy that proves a commit goes before one that does not
+    for number, one in enumerate(copies):
+        for commit in one.commits:
+            key = (commit.writer, commit.seq, commit.head)
+            best[key] = min(best.get(key, (True, number)), (commit.suspect, number))
+    for number, one in enumerate(copies):
+        one.commits = [c for c in one.commits if best[c.writer, c.seq, c.head] == (c.suspect, number)]
     for writer, seq in forks.items():
         copies[0].damage.append(
             f"commit {seq} of writer {writer[:8]}: two different ones bear this number: a fork; somebody has its seed"

@@ -153,3 +153,43 @@ def test_what_the_owner_states_in_one_copy_counts_in_all(made: Any) -> None:
         readers = opened(made.key, *order)
         assert [c.seq for reader in readers for c in reader.commits] == [0, 1]
         assert all(len(reader.archive.statements.signed) == 2 for reader in readers)
+
+
+def test_a_commit_that_one_copy_cannot_prove_is_proved_by_the_other(made: Any) -> None:
+    for number in range(4):
+        made.write(round_(number))
+    copy = Path(shutil.copy(made.path, made.folder / "copy"))
+    with sqlite3.connect(made.path) as db:
+        db.execute("UPDATE commits SET signature = zeroblob(64) WHERE seq = 2")
+    db.close()
+    assert [c.suspect for c in Archive.open(made.path).commits] == [False, False, True, True]
+    for order in ((made.path, copy), (copy, made.path)):
+        commits = [c for reader in opened(made.key, *order) for c in reader.commits]
+        assert sorted(c.seq for c in commits) == [0, 1, 2, 3, 4]
+        assert not any(c.suspect for c in commits)
+
+
+def test_a_machine_that_somebody_added_to_a_copy_counts_for_nothing(made: Any) -> None:
+    made.write(round_(0))
+    thief = WriterHome.create(made.folder / "thief")
+    with sqlite3.connect(made.path) as db:
+        db.execute("INSERT INTO writers VALUES (?, ?, ?)", (thief.writer_id, thief.public(), bytes(64)))
+    db.close()
+    with Writer.open(made.path, thief, pinned=made.pin) as writer:
+        for record in round_(7):
+            writer.add(record)
+        writer.commit()
+    reader = made.reader()
+    assert [c.writer for c in reader.commits] == [made.home.writer_id.hex()] * 2
+    with pytest.raises(Damaged, match="not certified"):
+        reader.check()
+
+
+def test_a_damaged_certificate_does_not_shut_people_out_but_proves_nothing(made: Any) -> None:
+    made.write(round_(0))
+    with sqlite3.connect(made.path) as db:
+        db.execute("UPDATE writers SET certificate = zeroblob(64)")
+    db.close()
+    reader = made.reader()
+    assert [(c.seq, c.suspect) for c in reader.commits] == [(0, True), (1, True)]
+    assert reader.damage
