@@ -50,6 +50,11 @@ class Public(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     genesis: Annotated[str, Meta(pattern="^[0-9a-f]+$", max_length=16_384)]
 
 
+def publish(archive: Archive) -> bytes:
+    """The file that `Public` describes."""
+    return msgspec.json.encode(Public(genesis=archive.genesis.encode().hex()))
+
+
 def states(archives: Sequence[Archive]) -> list[WriterState]:
     """All writers of these copies, in the order in which they first wrote."""
     found: dict[str, WriterState] = {}

@@ -45,6 +45,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     },
     "Keys and copies": {
         "verify": "grouparchive.cli.archive:verify",
+        "writer": "grouparchive.cli.writers:writer",
         "demo": "grouparchive.cli.demo:demo",
     },
 }

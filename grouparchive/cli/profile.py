@@ -13,6 +13,7 @@ from typing import Annotated
 import msgspec
 from msgspec import Meta
 
+from grouparchive.archive.home import WriterHome
 from grouparchive.cli.files import make_folder, read_bounded
 from grouparchive.durable import sync_folder, write_whole
 from grouparchive.errors import Damaged, NoArchive, UsageError
@@ -106,6 +107,19 @@ class Profile:
         """Set the archive."""
         make_folder(self.folder)
         write_whole(self.folder / "config.json", _pretty(config))
+
+    def new_writer(self) -> WriterHome:
+        """A fresh writer in the place of any that was here."""
+        make_folder(self.folder)
+        self.drop_writer()
+        return WriterHome.create(self.writer_folder)
+
+    def drop_writer(self) -> None:
+        """Take away this machine's writer."""
+        for path in self.writer_folder.iterdir() if self.writer_folder.is_dir() else ():
+            path.unlink()
+        if self.writer_folder.is_dir():
+            self.writer_folder.rmdir()
 
     # --- sources -------------------------------------------------------------------------------------------------
 
