@@ -20,7 +20,7 @@ from grouparchive.platforms.sandbox.world import World
 
 CONTRACT = {
     "init", "source", "backup", "status", "schedule", "groups", "search", "export", "roster", "plan", "show", "apply",
-    "report", "invite", "verify", "demo",
+    "report", "invite", "verify", "demo", "writer",
 }  # fmt: skip
 
 
