@@ -8,6 +8,7 @@ from pathlib import Path
 
 from grouparchive.archive.home import WriterHome
 from grouparchive.archive.schema import create_tables, storage
+from grouparchive.archive.slots import insert_slots
 from grouparchive.archive.writer import Writer, clock
 from grouparchive.crypto.primitives import KEY_SIZE
 from grouparchive.crypto.signing import Genesis, owner_public, sign_writer
@@ -76,13 +77,7 @@ def _first_rows(part: Path, genesis: Genesis, slots: list[SlotRow], home: Writer
         create_tables(db)
         db.execute("BEGIN")
         db.execute("INSERT INTO genesis (id, data) VALUES (1, ?)", (genesis.encode(),))
-        db.executemany(
-            "INSERT INTO slots VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                (s.slot_id, s.vault, s.epoch, s.type, s.params, s.commitment, s.nonce, s.wrapped, s.checksum)
-                for s in slots
-            ),
-        )
+        insert_slots(db, slots)
         pk0 = home.public()
         certificate = sign_writer(owner, genesis.archive_id, home.writer_id, pk0)
         db.execute("INSERT INTO writers VALUES (?, ?, ?)", (home.writer_id, pk0, certificate))

@@ -10,7 +10,7 @@ import sqlite3
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -29,7 +29,7 @@ from grouparchive.archive.writer import CommitRecord, clock
 from grouparchive.archive.zstd import decompress
 from grouparchive.crypto.objects import open_rows
 from grouparchive.crypto.signing import Genesis, ManifestEntry
-from grouparchive.crypto.slots import SlotRow, Unlocking, is_sound, open_slots
+from grouparchive.crypto.slots import OpenedRoot, SlotRow, Unlocking, is_sound, open_slots
 from grouparchive.crypto.vaults import KeyRing, VaultKey
 from grouparchive.errors import Damaged, GroupArchiveError, NoArchive, WrongSecret
 from grouparchive.model import codec
@@ -158,21 +158,33 @@ class Archive:
     ) -> None:
         self.close()
 
-    def unlock(self, secret: Unlocking) -> "Reader":
+    def unlock(self, secret: Unlocking, slots: Sequence[SlotRow] = ()) -> "Reader":
         """Open the vaults that a secret opens.
+
+        Args:
+            secret: the secret.
+            slots: rows that are kept apart from the archive. They are tried first.
 
         Raises:
             WrongSecret: it opens none.
             Damaged: the key slots are damaged.
         """
-        rings: dict[str, KeyRing] = {}
-        for vault, root in open_slots(self.slots, self.archive_id, secret).items():
-            key = VaultKey.from_root(root)
-            epoch = next((one.epoch for one in self.statements.keys if one.of(vault) == key.public.data), None)
-            if epoch is None:
+        found = self._open(secret, slots)
+        return Reader(self, {vault: KeyRing({opened.epoch: key}) for vault, (opened, key) in found.items()})
+
+    def roots(self, secret: Unlocking, slots: Sequence[SlotRow] = ()) -> dict[str, OpenedRoot]:
+        """The roots themselves, by vault, for making new ways in. Raises as `unlock`."""
+        return {vault: opened for vault, (opened, _) in self._open(secret, slots).items()}
+
+    def _open(self, secret: Unlocking, slots: Sequence[SlotRow]) -> dict[str, tuple[OpenedRoot, VaultKey]]:
+        found: dict[str, tuple[OpenedRoot, VaultKey]] = {}
+        expected = {(one.epoch, vault): one.of(vault) for one in self.statements.keys for vault in SEGMENT_KIND}
+        for vault, opened in open_slots([*slots, *self.slots], self.archive_id, secret).items():
+            key = VaultKey.from_root(opened.root)
+            if key.public.data != expected.get((opened.epoch, vault)):
                 raise Damaged("a key slot opens, but what it holds is not this archive's key")
-            rings[vault] = KeyRing({epoch: key})
-        return Reader(self, rings)
+            found[vault] = (opened, key)
+        return found
 
 
 class Reader:

@@ -58,7 +58,8 @@ class Globals:
     archives: list[Path] = field(default_factory=list)
     profile: Path | None = None
     passphrase_file: str | None = None
-    key_file: str | None = None
+    key_files: list[str] = field(default_factory=list)
+    share_files: list[str] = field(default_factory=list)
     json: bool = False
     verbosity: int = 0
     no_input: bool = False
@@ -91,16 +92,14 @@ def _take(context: click.Context, param: click.Parameter, value: Any) -> None:
             options.profile = Path(value)
         case "passphrase_file":
             options.passphrase_file = value
-        case "key_file":
-            options.key_file = value
-        case "json":
-            options.json = True
+        case "key_files" | "share_files":
+            getattr(options, param.name).extend(value)
         case "quiet":
             options.verbosity = -1
         case "verbose":
             options.verbosity = value
-        case _:
-            options.no_input = True
+        case "json" | "no_input":
+            setattr(options, param.name, True)
 
 
 def _global_options(*, environment: bool) -> list[click.Option]:
@@ -125,7 +124,20 @@ def _global_options(*, environment: bool) -> list[click.Option]:
             help="The folder with this machine's settings, writer and credentials.",
         ),
         option("--passphrase-file", metavar="F", help="Read the passphrase from a file; - is the standard input."),
-        option("--key-file", metavar="F", help="Open with a recovery file instead of the passphrase."),
+        option(
+            "--key-file",
+            "key_files",
+            metavar="F",
+            multiple=True,
+            help="Open with a recovery file instead of the passphrase; or the keys file of an archive that holds no keys.",
+        ),
+        option(
+            "--share-file",
+            "share_files",
+            metavar="F",
+            multiple=True,
+            help="Open with shares: give it once for each share that you have.",
+        ),
         option("--json", is_flag=True, help="Output for scripts: one JSON object a line."),
         option("-q", "--quiet", is_flag=True, help="Only errors and warnings."),
         option("-v", "--verbose", count=True, help="More words."),

@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import click
@@ -11,77 +12,112 @@ from grouparchive.archive.home import WriterHome
 from grouparchive.archive.verify import verify as verify_archive
 from grouparchive.archive.verify import verify_deep
 from grouparchive.cli.app import Command
-from grouparchive.cli.files import make_folder, write_new
+from grouparchive.cli.files import make_folder
 from grouparchive.cli.output import many, size
+from grouparchive.cli.papers import Chosen, Papers, choose, new_file
 from grouparchive.cli.profile import Config
 from grouparchive.cli.surroundings import Run, start
-from grouparchive.crypto.slots import (
-    RecoveryKey,
-    SlotRow,
-    generate_recovery,
-    new_passphrase_slots,
-    new_recovery_slots,
-    write_recovery_text,
-)
+from grouparchive.crypto.slots import SlotRow, new_passphrase_slots
 from grouparchive.errors import Damaged, UsageError
 
 
 @click.command(cls=Command)
 @click.argument("file", type=click.Path())
-@click.option("--recovery-file", metavar="OUT", help="Write the second way in to this file; print it or keep it apart.")
+@click.option("--recovery-file", metavar="OUT", help="Write a second way in to this file; print it or keep it apart.")
+@click.option("--shares", metavar="K/N", help="Any K of N people together can open everything; the members only so.")
+@click.option("--shares-dir", metavar="DIR", help="The folder for the shares: one file for each person.")
 @click.option("--only-passphrase", is_flag=True, help="Have no second way in: a forgotten passphrase loses everything.")
+@click.option(
+    "--detached", metavar="DIR", help="Recommended: put all keys into a keys file in DIR, and none into the archive."
+)
 @click.pass_context
-def init(context: click.Context, file: str, recovery_file: str | None, *, only_passphrase: bool) -> None:
+def init(  # noqa: PLR0917 - click hands the options over by name
+    context: click.Context,
+    file: str,
+    recovery_file: str | None,
+    shares: str | None,
+    shares_dir: str | None,
+    detached: str | None,
+    *,
+    only_passphrase: bool,
+) -> None:
     r"""Make a new archive, and this machine its writer.
 
-    A passphrase is made for you and shown once. A recovery file is the second way in: print it, or keep it on a stick, away
-    from this machine. Neither stays here: this machine only ever adds to the archive and cannot read it back.
+    A passphrase is made for you and shown once. A second way in saves the archive when it is forgotten: a recovery file, or
+    shares for people whom you trust. With shares, the passphrase and the recovery file open only the posts; who the members
+    are can be seen only when enough holders come together, and they can do everything without you.
+
+    Print these files, or keep them on a stick, away from this machine. Nothing of them stays here: this machine only ever adds
+    to the archive and cannot read it back. With --detached, somebody who copies the archive cannot even try passphrases on it.
 
     \b
     Example:
-      grouparchive init ~/group.gar --recovery-file /media/stick/recovery.txt
+      grouparchive init ~/group.gar --recovery-file /media/stick/recovery.txt --detached ~/keys
+      grouparchive init ~/group.gar --shares 2/3 --shares-dir /media/stick/shares --detached ~/keys
     """
     run = start(context)
     path = Path(file).expanduser().absolute()
-    _refuse(run, path, recovery_file, only_passphrase=only_passphrase)
-    second = _second_way(run, recovery_file, only_passphrase=only_passphrase)
-    passphrase = run.secrets.new_passphrase()
-    written: list[Path] = []
+    _refuse(run, path)
+    keys = _keys_place(path, detached) if detached else None
+    chosen = choose(recovery_file, shares, shares_dir, keys)
+    chosen = _second_way(run, chosen, only_passphrase=only_passphrase)
+    passphrase = run.secrets.new_passphrase(run.options.passphrase_file)
+    papers = Papers(chosen)
 
     def slots(archive_id: bytes, roots: Mapping[str, bytes]) -> list[SlotRow]:
-        rows = new_passphrase_slots(passphrase, archive_id, 0, roots)
-        if second is not None:
-            key = generate_recovery()
-            write_new(second, write_recovery_text(key, archive_id).encode())
-            written.append(second)
-            rows += new_recovery_slots(RecoveryKey(key), archive_id, 0, roots)
-        return rows
+        return papers.issue(archive_id, 0, roots, lambda opens: new_passphrase_slots(passphrase, archive_id, 0, opens))
 
     make_folder(run.profile.folder)
     home = WriterHome.create(run.profile.writer_folder)
+    made = False
     try:
         genesis = create_archive(path, home, slots)
-        written.append(path)
-        run.profile.save_config(Config(archive=os.fspath(path), archive_id=genesis.archive_id.hex()))
+        made = True
+        config = Config(
+            archive=os.fspath(path), archive_id=genesis.archive_id.hex(), keys=os.fspath(keys) if keys else ""
+        )
+        run.profile.save_config(config)
     except BaseException:
-        for half in written:
-            half.unlink(missing_ok=True)
+        papers.take_back()
+        if made:
+            path.unlink(missing_ok=True)
         _remove_writer(run.profile.writer_folder)
         raise
-    run.output.line(f"The archive is made, and this machine may add to it. Its id: {genesis.archive_id.hex()[:16]}")
-    if second is not None:
-        run.output.line("The recovery file is written. Move it away from this machine: it opens everything.")
-    else:
-        run.output.line("There is no second way in: without the passphrase the archive is lost.")
+    _say_made(run, chosen, genesis.archive_id)
+
+
+def _say_made(run: Run, chosen: Chosen, archive_id: bytes) -> None:
+    line = run.output.line
+    line(f"The archive is made, and this machine may add to it. Its id: {archive_id.hex()[:16]}")
+    what = "the posts" if chosen.shares else "everything"
+    if chosen.recovery:
+        line(f"The recovery file is written. Move it away from this machine: it opens {what}.")
+    if chosen.shares:
+        needed, total = chosen.shares
+        line(
+            f"{total} share files are written. Give each to another person and keep none here: {needed} open everything."
+        )
+        line("The passphrase opens the posts. Who the members are takes the shares.")
+    if chosen.keys:
+        line(
+            "The keys file is written. Without it the passphrase opens nothing: keep a copy of it apart from the archive."
+        )
+    if not chosen.recovery and not chosen.shares:
+        line("There is no second way in: without the passphrase the archive is lost.")
     run.output.note("Next: grouparchive source add NAME PLATFORM ...")
-    run.output.done(archive_id=genesis.archive_id.hex(), recovery=second is not None)
+    run.output.done(
+        archive_id=archive_id.hex(),
+        recovery=chosen.recovery is not None,
+        shares=chosen.shares[1] if chosen.shares else 0,
+        detached=chosen.keys is not None,
+    )
 
 
-def _refuse(run: Run, path: Path, recovery_file: str | None, *, only_passphrase: bool) -> None:
-    if recovery_file and only_passphrase:
-        raise UsageError("--recovery-file and --only-passphrase exclude each other")
-    if run.options.key_file:
-        raise UsageError("a new archive gets a new recovery file", hint="Name it with --recovery-file OUT.")
+def _refuse(run: Run, path: Path) -> None:
+    if run.options.key_files or run.options.share_files:
+        raise UsageError(
+            "a new archive gets new keys", hint="Choose them with --recovery-file OUT or --shares K/N --shares-dir DIR."
+        )
     if path.exists() or path.is_symlink():
         raise UsageError("a file of that name is there already, and is never overwritten", hint="Name another FILE.")
     if not path.parent.is_dir():
@@ -95,27 +131,32 @@ def _refuse(run: Run, path: Path, recovery_file: str | None, *, only_passphrase:
         _remove_writer(run.profile.writer_folder)
 
 
-def _second_way(run: Run, recovery_file: str | None, *, only_passphrase: bool) -> Path | None:
-    """Where the recovery file goes; None for none, if a person said so."""
+def _keys_place(path: Path, folder: str) -> Path:
+    """Where the keys file goes."""
+    place = Path(folder).expanduser().absolute()
+    if not place.is_dir():
+        raise UsageError("the folder for the keys file is not there", hint="Make the folder first.")
+    return new_file(place / f"{path.name}.keys", "keys file")
+
+
+def _second_way(run: Run, chosen: Chosen, *, only_passphrase: bool) -> Chosen:
+    """What was chosen, with a second way in unless a person said that there shall be none."""
+    if chosen.recovery or chosen.shares:
+        if only_passphrase:
+            raise UsageError("--only-passphrase excludes --recovery-file and --shares")
+        return chosen
     if only_passphrase:
-        return None
-    if not recovery_file:
-        missing, option = "a second way into the archive", "--recovery-file OUT (or say --only-passphrase)"
-        run.output.note(
-            "A second way in saves the archive when the passphrase is lost: a recovery file, to be kept apart."
-        )
-        recovery_file = run.secrets.text("File to write it to", missing=missing, option=option)
-        if not recovery_file:
-            question = "No recovery file: if the passphrase is lost, so is everything. Go on without?"
-            if not run.secrets.choose(question, missing=missing, option=option):
-                raise UsageError("no second way in was chosen", hint=f"Give it with {option}.")
-            return None
-    path = Path(recovery_file).expanduser().absolute()
-    if path.exists():
-        raise UsageError("the recovery file is there already, and is never overwritten", hint="Name another.")
-    if not path.parent.is_dir():
-        raise UsageError("the folder for the recovery file is not there", hint="Make the folder first.")
-    return path
+        return chosen
+    missing = "a second way into the archive"
+    option = "--recovery-file OUT, or --shares K/N --shares-dir DIR (or say --only-passphrase)"
+    run.output.note("A second way in saves the archive when the passphrase is lost: a recovery file, to be kept apart.")
+    where = run.secrets.text("File to write it to", missing=missing, option=option)
+    if where:
+        return replace(chosen, recovery=new_file(where, "recovery file"))
+    question = "No recovery file: if the passphrase is lost, so is everything. Go on without?"
+    if not run.secrets.choose(question, missing=missing, option=option):
+        raise UsageError("no second way in was chosen", hint=f"Give it with {option}.")
+    return chosen
 
 
 def _remove_writer(folder: Path) -> None:

@@ -24,11 +24,14 @@ _ID = r"^[0-9a-f]{64}$"
 
 
 class Config(msgspec.Struct, frozen=True, kw_only=True):
-    """config.json: the archive of this machine. `archive_id` is what a swapped file or key is recognised by."""
+    """config.json: the archive of this machine. `archive_id` is what a swapped file or key is recognised by; `keys` is where
+    the keys file was put, "" when the archive itself holds the ways in.
+    """
 
     format: int = 1
     archive: str
     archive_id: Annotated[str, Meta(pattern=_ID)]
+    keys: str = ""
 
 
 class SourceFile(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):

@@ -105,9 +105,15 @@ class Run:
         Raises:
             UsageError, WrongSecret: as `Secrets.unlock`.
         """
-        readers = [self.secrets.unlock(archive.archive_id, archive.unlock) for archive in self.open()]
+        readers = [self.secrets.unlock(archive, archive.unlock, self.keys_file(archive)) for archive in self.open()]
         make_twins(readers)
         return readers
+
+    def keys_file(self, archive: Archive) -> Path | None:
+        """Where the profile says that an archive's keys file is, if the archive is its own (or a copy) and has one."""
+        config = self.profile.config()
+        own = config is not None and config.archive_id == archive.archive_id.hex()
+        return Path(config.keys) if config and own and config.keys else None
 
     def fold(self, moment: str = "") -> "Opened":
         """The archives to read, opened and folded to a moment ("" is now)."""

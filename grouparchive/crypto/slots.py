@@ -1,24 +1,25 @@
-"""Key slots: the ways into an archive. Each slot wraps the vaults' roots under a passphrase or a recovery key.
+"""Key slots: the ways into an archive. Each slot wraps the vaults' roots under a passphrase, a recovery key, or a key that is
+split among several holders.
 
 Slot rows stand in the clear and may come from a doctored file, so everything in them is bounded before it costs memory or
 time. A slot is one row per vault; the rows of one slot share its id, so (slot_id, vault, epoch) names a row.
 """
 
-import hashlib
 import os
-import secrets
 import unicodedata
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, NamedTuple, TypeAlias
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.kdf.argon2 import Argon2id
-from shamir_mnemonic.wordlist import WORDLIST
 
 from grouparchive.crypto.primitives import KEY_SIZE, NONCE_SIZE, be64, expand, lp, same, split_lp
 from grouparchive.crypto.recovery import generate_recovery, read_recovery_text, write_recovery_text
+from grouparchive.crypto.shares import GivenShares, NewShares, Quorum
+from grouparchive.crypto.slotrow import MAX_ROWS, SLOT_ID_SIZE, SlotRow, is_sound
+from grouparchive.crypto.words import generate_passphrase
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError, WrongSecret
 
 __all__ = [
@@ -26,8 +27,10 @@ __all__ = [
     "MAX_ROWS",
     "SLOT_ID_SIZE",
     "Argon2Cost",
+    "OpenedRoot",
     "Passphrase",
     "RecoveryKey",
+    "Shares",
     "SlotRow",
     "SlotType",
     "Unlocking",
@@ -36,18 +39,15 @@ __all__ = [
     "is_sound",
     "new_passphrase_slots",
     "new_recovery_slots",
+    "new_share_slots",
     "open_slots",
     "read_recovery_text",
     "write_recovery_text",
 ]
 
-SlotType: TypeAlias = Literal["passphrase", "recovery"]
-SLOT_ID_SIZE = 16
-MAX_ROWS = 256
-"""Slot rows that are looked at; an archive with more is refused."""
+SlotType: TypeAlias = Literal["passphrase", "recovery", "shares"]
 _MAX_RUNS = 8
 _SALT_SIZE = 16
-_CODE_WORDS = 9
 _MAX_PASSPHRASE = 4096
 
 
@@ -92,41 +92,25 @@ class RecoveryKey:
     key: bytes = field(repr=False)
 
 
-Unlocking: TypeAlias = Passphrase | RecoveryKey
-
-
 @dataclass(frozen=True, slots=True)
-class SlotRow:
-    """One wrapped root as it is stored. Holds no secret."""
+class Shares:
+    """What several holders brought: each text is a share file, or the words of a share (`shares.py` reads them)."""
 
-    slot_id: bytes
-    vault: str
+    texts: tuple[str, ...] = field(repr=False)
+
+
+Unlocking: TypeAlias = Passphrase | RecoveryKey | Shares
+
+
+class OpenedRoot(NamedTuple):
+    """A vault's root, and which of the roots that the vault has had it is."""
+
     epoch: int
-    type: str
-    params: bytes
-    commitment: bytes
-    nonce: bytes
-    wrapped: bytes
-    checksum: bytes
+    root: bytes
 
-    def sum(self, archive_id: bytes) -> bytes:
-        """The checksum that the other fields should have. It tells damage from a wrong secret; it authenticates nothing."""
-        fields = lp(*self._named(archive_id), self.commitment, self.nonce, self.wrapped)
-        return hashlib.sha256(b"ga1/slot-sum" + fields).digest()
-
-    def context(self, archive_id: bytes) -> bytes:
-        """The bytes that bind the wrapped root to its place."""
-        return b"ga1/slot" + lp(*self._named(archive_id))
-
-    def _named(self, archive_id: bytes) -> tuple[bytes, ...]:
-        vault, kind = self.vault.encode("utf-8", "surrogatepass"), self.type.encode("utf-8", "surrogatepass")
-        return archive_id, vault, be64(self.epoch), self.slot_id, kind, self.params
-
-
-def is_sound(row: SlotRow, archive_id: bytes) -> bool:
-    """Whether a row is as it was written. Needs no secret."""
-    sizes = len(row.slot_id) == SLOT_ID_SIZE and len(row.nonce) == NONCE_SIZE and 0 <= row.epoch < 1 << 63
-    return sizes and same(row.checksum, row.sum(archive_id))
+    def __repr__(self) -> str:
+        """Without the root."""
+        return f"OpenedRoot(epoch={self.epoch})"
 
 
 def new_passphrase_slots(
@@ -147,6 +131,11 @@ def new_recovery_slots(secret: RecoveryKey, archive_id: bytes, epoch: int, roots
     return _wrap(secret.key, "recovery", b"", archive_id, epoch, roots)
 
 
+def new_share_slots(secret: NewShares, archive_id: bytes, epoch: int, roots: Mapping[str, bytes]) -> list[SlotRow]:
+    """Rows that let any k of n holders open the given vaults."""
+    return _wrap(secret.key, "shares", secret.quorum.encode(), archive_id, epoch, roots)
+
+
 def _wrap(  # noqa: PLR0917 - inner, and in the order of the format
     kek: bytes, kind: SlotType, params: bytes, archive_id: bytes, epoch: int, roots: Mapping[str, bytes]
 ) -> list[SlotRow]:
@@ -164,47 +153,90 @@ def _wrap(  # noqa: PLR0917 - inner, and in the order of the format
     return rows
 
 
-def open_slots(rows: Iterable[SlotRow], archive_id: bytes, secret: Unlocking) -> dict[str, bytes]:
-    """The roots (vault -> 32 bytes) that a secret opens: all that it fits, of the newest epoch each.
+def open_slots(rows: Iterable[SlotRow], archive_id: bytes, secret: Unlocking) -> dict[str, OpenedRoot]:
+    """The roots that a secret opens, by vault: all that it fits, of the newest epoch each.
 
     Sound rows are tried even when others are damaged; look at `is_sound` for the rest.
 
     Raises:
-        WrongSecret: the rows of this type are sound and the secret fits none of them, or there are none.
-        Damaged: nothing opened, and rows that might have are damaged or ask for absurd costs.
-        UsageError: as `Passphrase.encode`.
+        WrongSecret: the rows of this type are sound and the secret fits none of them, or there are none. For shares, which one
+            has a typing error or belongs elsewhere, or how many are missing.
+        Damaged: nothing opened, and rows that might have are damaged or ask for absurd costs, or shares are not genuine.
+        UsageError: as `Passphrase.encode`, or something that was given is no share.
     """
-    mine: SlotType = "passphrase" if isinstance(secret, Passphrase) else "recovery"
-    found: dict[str, tuple[int, bytes]] = {}
-    keks: dict[bytes, bytes] = {}
+    ring = _Ring(secret, archive_id)
+    found: dict[str, OpenedRoot] = {}
     damaged = present = False
     for number, row in enumerate(rows):
         if number == MAX_ROWS:
-            raise Damaged("the archive claims more key slots than one can have")
+            damaged = True  # more than an archive can have: somebody added to them
+            break
         if not is_sound(row, archive_id):
             damaged = True
-        elif row.type == mine:
+        elif row.type == ring.type:
             present = True
             try:
-                root = _open_one(row, archive_id, secret, keks)
+                root = _open_one(row, archive_id, ring)
             except Damaged:
                 damaged = True
             else:
-                if root is not None and row.epoch >= found.get(row.vault, (0, b""))[0]:
-                    found[row.vault] = (row.epoch, root)
+                if root is not None and (row.vault not in found or row.epoch >= found[row.vault].epoch):
+                    found[row.vault] = OpenedRoot(row.epoch, root)
     if not found:
-        raise _why_not(mine, damaged=damaged, present=present)
-    return {vault: root for vault, (_, root) in found.items()}
+        raise ring.why_not(damaged=damaged) or _why_not(ring.type, damaged=damaged, present=present)
+    return found
 
 
-def _open_one(row: SlotRow, archive_id: bytes, secret: Unlocking, keks: dict[bytes, bytes]) -> bytes | None:
+class _Ring:
+    """The keys that one secret gives. What they cost is paid once for all rows with the same parameters."""
+
+    def __init__(self, secret: Unlocking, archive_id: bytes) -> None:
+        self._secret = secret
+        self._shares = GivenShares(secret.texts, archive_id) if isinstance(secret, Shares) else None
+        self._known: dict[bytes, tuple[list[bytes], Iterator[bytes]]] = {}
+        self.type: SlotType = "passphrase" if isinstance(secret, Passphrase) else "recovery"
+        if self._shares:
+            self.type = "shares"
+
+    def keks(self, params: bytes) -> Iterator[bytes]:
+        """The keys to try on rows with these parameters, those that are known already first.
+
+        Raises:
+            Damaged: the parameters are malformed or ask for absurd costs, or there were too many of them.
+        """
+        if params not in self._known:
+            source = self._source(params)
+            if len(self._known) == _MAX_RUNS:
+                raise Damaged("the archive claims more passphrases or sets of shares than are worth trying")
+            self._known[params] = ([], source)
+        known, source = self._known[params]
+        yield from list(known)
+        for kek in source:
+            known.append(kek)
+            yield kek
+
+    def _source(self, params: bytes) -> Iterator[bytes]:
+        if self._shares:
+            return self._shares.keys(Quorum.decode(params))
+        if isinstance(self._secret, Passphrase):
+            salt, cost = _parse(params)
+            return map(_stretch, [self._secret], [salt], [cost])
+        return iter([self._secret.key] if isinstance(self._secret, RecoveryKey) else [])
+
+    def why_not(self, *, damaged: bool) -> GroupArchiveError | None:
+        """Why shares opened nothing; None where that does not depend on them."""
+        if self._shares is None:
+            return None
+        return self._shares.why_not([Quorum.decode(params) for params in self._known], damaged=damaged)
+
+
+def _open_one(row: SlotRow, archive_id: bytes, ring: _Ring) -> bytes | None:
     """The root of one sound row, None when the secret does not fit."""
-    if row.params not in keks:
-        if len(keks) == _MAX_RUNS:
-            raise Damaged("the archive claims more passphrases than are worth trying")
-        keks[row.params] = _stretch(secret, *_parse(row.params)) if isinstance(secret, Passphrase) else secret.key
-    kek, context = keks[row.params], row.context(archive_id)
-    if not same(expand(kek, b"commit" + context), row.commitment):
+    context = row.context(archive_id)
+    for kek in ring.keks(row.params):
+        if same(expand(kek, b"commit" + context), row.commitment):
+            break
+    else:
         return None
     try:
         root = AESGCM(expand(kek, b"wrap" + context)).decrypt(row.nonce, row.wrapped, context)
@@ -219,7 +251,7 @@ def _why_not(kind: SlotType, *, damaged: bool, present: bool) -> GroupArchiveErr
     if damaged:
         return Damaged(
             "the key slots of the archive are damaged and this secret opens none of those that are left",
-            hint="Try the other secret (passphrase or recovery file), or fetch another copy of the archive.",
+            hint="Try the other secret (passphrase, recovery file or shares), or fetch another copy of the archive.",
         )
     if present:
         return WrongSecret(
@@ -229,7 +261,7 @@ def _why_not(kind: SlotType, *, damaged: bool, present: bool) -> GroupArchiveErr
         )
     return WrongSecret(
         f"this archive has no {kind} slot",
-        hint="Use the other kind of secret: the passphrase or the recovery file.",
+        hint="Use another kind of secret: the passphrase, the recovery file or the shares.",
     )
 
 
@@ -247,8 +279,3 @@ def _stretch(secret: Passphrase, salt: bytes, cost: Argon2Cost) -> bytes:
     return Argon2id(
         salt=salt, length=KEY_SIZE, iterations=cost.passes, lanes=cost.lanes, memory_cost=cost.memory
     ).derive(secret.encode())
-
-
-def generate_passphrase() -> str:
-    """A new passphrase of nine random words out of 1024: 90 bits."""
-    return " ".join(secrets.choice(WORDLIST) for _ in range(_CODE_WORDS))

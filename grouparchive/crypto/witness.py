@@ -9,11 +9,11 @@ import hashlib
 from shamir_mnemonic.wordlist import WORDLIST
 
 from grouparchive.crypto.primitives import be64, lp
+from grouparchive.crypto.words import to_words
 from grouparchive.errors import UsageError
 
 WORDS = 13
 """Of ten bits each: 130 bits of the digest."""
-_BITS = 10
 _INDEX = {word: number for number, word in enumerate(WORDLIST)}
 _PREFIX = 4  # the first four letters tell the words of this list apart
 _SHORT = {word[:_PREFIX]: word for word in WORDLIST}
@@ -22,8 +22,7 @@ _SHORT = {word[:_PREFIX]: word for word in WORDLIST}
 def witness(archive_id: bytes, writer_id: bytes, seq: int, head: bytes) -> tuple[str, ...]:
     """The words for commit `seq` of a writer; for the owner's statements the writer is 16 zero bytes."""
     digest = hashlib.sha256(b"ga1/witness" + lp(archive_id, writer_id, be64(seq), head)).digest()
-    number = int.from_bytes(digest, "big") >> (256 - WORDS * _BITS)
-    return tuple(WORDLIST[number >> _BITS * place & 1023] for place in reversed(range(WORDS)))
+    return tuple(to_words(digest, WORDS))
 
 
 def read_witness(text: str) -> tuple[str, ...]:

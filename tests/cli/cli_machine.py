@@ -5,11 +5,15 @@ import functools
 import io
 import json
 import os
+import pty
+import select
 import subprocess
 import sys
+import termios
+import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from unittest import mock
 
 from grouparchive.cli import app, archive
@@ -119,14 +123,75 @@ class Machine:
         }
         return {**{name: value for name, value in os.environ.items() if not name.startswith("XDG_")}, **ours}
 
-    def init(self) -> None:
-        """A new archive. One guess at its passphrase costs little, so that the tests do."""
+    def init(self, *ways: str | Path, code: int = 0) -> Done:
+        """A new archive, with a recovery file unless other ways in are named. One guess at its passphrase costs little, so that
+        the tests do.
+        """
         cheap = functools.partial(new_passphrase_slots, cost=Argon2Cost(8 * 1024, 1, 1))
+        more = ways or ("--recovery-file", self.recovery)
         with mock.patch.object(archive, "new_passphrase_slots", cheap):
-            self.run("init", self.archive, "--passphrase-file", self.passphrase, "--recovery-file", self.recovery)
+            return self.run("init", self.archive, "--passphrase-file", self.passphrase, *more, "--json", code=code)
 
     def add(self, name: str, world: Path) -> None:
         self.run("source", "add", name, "sandbox", f"file={world}")
+
+
+class Terminal:
+    """A person at a terminal."""
+
+    def __init__(self, machine: Machine, *arguments: str | Path) -> None:
+        self.master, slave = pty.openpty()
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "grouparchive", *map(str, arguments)],
+            stdin=slave,
+            stdout=slave,
+            stderr=slave,
+            cwd=machine.folder,
+            env=machine.environment(),
+            start_new_session=True,
+        )
+        os.close(slave)
+        self.text = ""
+        self._seen = 0
+
+    def wait_for(self, words: str) -> None:
+        """Read on until these words come, after those that were waited for before."""
+        end = time.monotonic() + 30
+        while words not in self.text[self._seen :]:
+            if time.monotonic() > end or not self.read():
+                self._fail()
+        self._seen = self.text.index(words, self._seen) + len(words)
+
+    def read(self) -> bool:
+        if not select.select([self.master], [], [], 60)[0]:
+            self._fail()
+        try:
+            piece = os.read(self.master, 65536).decode("utf-8", "replace")
+        except OSError:  # the other end is closed
+            return False
+        self.text += piece
+        return bool(piece)
+
+    def type(self, line: str, *, hidden: bool = False) -> None:
+        """Type a line; a hidden one once the prompt hides it, for what comes before is thrown away."""
+        end = time.monotonic() + 30
+        while hidden and termios.tcgetattr(self.master)[3] & termios.ECHO:
+            if time.monotonic() > end:
+                self._fail()
+            time.sleep(0.01)
+        time.sleep(0.1)
+        os.write(self.master, f"{line}\n".encode())
+
+    def _fail(self) -> NoReturn:
+        self.process.kill()
+        self.process.wait()
+        raise AssertionError(self.text)
+
+    def end(self) -> int:
+        while self.read():
+            pass
+        os.close(self.master)
+        return self.process.wait(timeout=30)
 
 
 @dataclass(frozen=True)

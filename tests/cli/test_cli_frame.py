@@ -1,16 +1,13 @@
 """The frame: help, options before and after the command, prompts at a terminal, safe printing, exit codes."""
 
-import os
-import pty
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import click
 import pytest
-from cli_machine import GROUP, PASSPHRASE, Machine, Village
+from cli_machine import GROUP, PASSPHRASE, Machine, Terminal, Village
 
 from grouparchive.cli import app
 from grouparchive.cli.output import duration, many, one_line, safe, size
@@ -151,49 +148,6 @@ def test_digest_words_follow_the_digest() -> None:
     assert digest_words("ff" * 32)[0] == "zero"
 
 
-class Terminal:
-    """A person at a terminal."""
-
-    def __init__(self, machine: Machine, *arguments: str | Path) -> None:
-        self.master, slave = pty.openpty()
-        self.process = subprocess.Popen(
-            [sys.executable, "-m", "grouparchive", *map(str, arguments)],
-            stdin=slave,
-            stdout=slave,
-            stderr=slave,
-            cwd=machine.folder,
-            env=machine.environment(),
-            start_new_session=True,
-        )
-        os.close(slave)
-        self.text = ""
-
-    def wait_for(self, words: str) -> None:
-        start = len(self.text)
-        end = time.monotonic() + 30
-        while words not in self.text[start:]:
-            assert time.monotonic() < end, self.text
-            self.read()
-
-    def read(self) -> bool:
-        try:
-            piece = os.read(self.master, 65536).decode("utf-8", "replace")
-        except OSError:  # the other end is closed
-            return False
-        self.text += piece
-        return bool(piece)
-
-    def type(self, line: str) -> None:
-        time.sleep(0.1)
-        os.write(self.master, f"{line}\n".encode())
-
-    def end(self) -> int:
-        while self.read():
-            pass
-        os.close(self.master)
-        return self.process.wait(timeout=30)
-
-
 def test_init_with_the_offered_passphrase(machine: Machine) -> None:
     person = Terminal(machine, "init", machine.archive)
     person.wait_for("File to write it to")
@@ -203,9 +157,9 @@ def test_init_with_the_offered_passphrase(machine: Machine) -> None:
     assert offered
     person.type("y")
     person.wait_for("Type it back")
-    person.type("something else")
+    person.type("something else", hidden=True)
     person.wait_for("Type it back")
-    person.type(offered[1].upper())
+    person.type(offered[1].upper(), hidden=True)
     assert person.end() == 0, person.text
     assert person.text.count(offered[1]) == 1
     machine.passphrase.write_text(offered[1])
@@ -215,10 +169,10 @@ def test_init_with_the_offered_passphrase(machine: Machine) -> None:
 def test_a_person_may_mistype(kept: Machine) -> None:
     person = Terminal(kept, "groups")
     person.wait_for("Passphrase")
-    person.type("mistyped")
+    person.type("mistyped", hidden=True)
     person.wait_for("does not open")
     person.wait_for("Passphrase")
-    person.type(PASSPHRASE)
+    person.type(PASSPHRASE, hidden=True)
     assert person.end() == 0
     assert GROUP in person.text
     assert PASSPHRASE not in person.text

@@ -4,9 +4,9 @@ from unittest.mock import patch
 
 import pytest
 
-from grouparchive.crypto import slots
+from grouparchive.crypto import slots, words
 from grouparchive.crypto.primitives import be64, lp, split_lp
-from grouparchive.crypto.slots import Argon2Cost, Passphrase, RecoveryKey, SlotRow, open_slots
+from grouparchive.crypto.slots import Argon2Cost, OpenedRoot, Passphrase, RecoveryKey, SlotRow, Unlocking
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError, WrongSecret
 
 AID = b"a" * 32
@@ -23,12 +23,17 @@ def both() -> list[SlotRow]:
     ]
 
 
+def open_slots(rows: list[SlotRow], archive_id: bytes, secret: Unlocking) -> dict[str, bytes]:
+    """The roots without their epochs."""
+    return {vault: opened.root for vault, opened in slots.open_slots(rows, archive_id, secret).items()}
+
+
 def resum(row: SlotRow) -> SlotRow:
     return replace(row, checksum=row.sum(AID))
 
 
 @pytest.mark.parametrize("secret", [PASS, KEY])
-def test_each_secret_opens_both_vaults(secret: slots.Unlocking) -> None:
+def test_each_secret_opens_both_vaults(secret: Unlocking) -> None:
     assert open_slots(both(), AID, secret) == ROOTS
 
 
@@ -56,7 +61,7 @@ def test_the_default_cost_is_256_mib() -> None:
 
 
 @pytest.mark.parametrize("secret", [Passphrase("nine plain word"), RecoveryKey(b"K" * 32)])
-def test_a_wrong_secret_is_wrong_not_damage(secret: slots.Unlocking) -> None:
+def test_a_wrong_secret_is_wrong_not_damage(secret: Unlocking) -> None:
     with pytest.raises(WrongSecret) as caught:
         open_slots(both(), AID, secret)
     assert caught.value.code == 12
@@ -159,7 +164,10 @@ def test_a_doctored_file_cannot_ask_for_endless_work() -> None:
 def test_the_newest_epoch_wins() -> None:
     newer = slots.new_recovery_slots(KEY, AID, 1, {"content": b"n" * 32})
     for rows in (both() + newer, newer + both()):
-        assert open_slots(rows, AID, KEY) == {"content": b"n" * 32, "roster": ROOTS["roster"]}
+        assert slots.open_slots(rows, AID, KEY) == {
+            "content": OpenedRoot(1, b"n" * 32),
+            "roster": OpenedRoot(0, ROOTS["roster"]),
+        }
 
 
 def test_passphrases_are_compared_in_nfkc_and_otherwise_to_the_letter() -> None:
@@ -186,9 +194,9 @@ def test_no_secret_is_in_a_repr_or_an_error() -> None:
 
 
 def test_generated_passphrases_have_90_bits() -> None:
-    made = {slots.generate_passphrase() for _ in range(50)}
+    made = {words.generate_passphrase() for _ in range(50)}
     assert len(made) == 50
-    words = {word for one in made for word in one.split(" ")}
+    used = {word for one in made for word in one.split(" ")}
     assert all(len(one.split(" ")) == 9 for one in made)
-    assert len(words) > 250
-    assert len(set(slots.WORDLIST)) == 1024
+    assert len(used) > 250
+    assert len(set(words.WORDLIST)) == 1024

@@ -12,7 +12,22 @@ from typing import Any
 import pytest
 
 from grouparchive import errors
-from grouparchive.crypto import files, log, members, objects, primitives, signing, slots, statements, vaults, witness
+from grouparchive.crypto import (
+    files,
+    keyfile,
+    log,
+    members,
+    objects,
+    primitives,
+    shares,
+    signing,
+    slotrow,
+    slots,
+    statements,
+    vaults,
+    witness,
+    words,
+)
 
 VECTORS = json.loads((Path(__file__).parent / "vectors.json").read_text("utf-8"))
 
@@ -96,12 +111,32 @@ def do_slot(v: dict[str, Any]) -> dict[str, Any]:
         h(v["slot_id"]), v["vault"], v["epoch"], v["type"],
         *(h(v[name]) for name in ("params", "commitment", "nonce", "wrapped", "checksum")),
     )  # fmt: skip
-    secret = slots.Passphrase(v["passphrase"]) if "passphrase" in v else slots.RecoveryKey(h(v["recovery"]))
-    return {"root": slots.open_slots([row], h(v["archive_id"]), secret)[v["vault"]].hex()}
+    secret: slots.Unlocking = slots.RecoveryKey(h(v.get("recovery", "")))
+    if "passphrase" in v:
+        secret = slots.Passphrase(v["passphrase"])
+    elif "shares" in v:
+        secret = slots.Shares(tuple(v["shares"]))
+    opened = slots.open_slots([row], h(v["archive_id"]), secret)[v["vault"]]
+    assert opened.epoch == v["epoch"]
+    return {"root": opened.root.hex()}
 
 
 def do_recovery_text(v: dict[str, Any]) -> dict[str, Any]:
     return {"key": slots.read_recovery_text(v["text"], h(v["archive_id"])).hex()}
+
+
+def do_share_text(v: dict[str, Any]) -> dict[str, Any]:
+    return {"words": shares.read_share_text(v["text"], h(v["archive_id"]))}
+
+
+def do_keys_text(v: dict[str, Any]) -> dict[str, Any]:
+    rows = keyfile.read_keys_text(v["text"], h(v["archive_id"]))
+    assert all(slots.is_sound(row, h(v["archive_id"])) for row in rows)
+    return {"packed": slotrow.pack_rows(rows).hex(), "rows": [[row.type, row.vault, row.epoch] for row in rows]}
+
+
+def do_check_words(v: dict[str, Any]) -> dict[str, Any]:
+    return {"words": " ".join(words.check_words(h(v["archive_id"])))}
 
 
 def do_writer(v: dict[str, Any]) -> dict[str, Any]:
@@ -222,6 +257,8 @@ def test_every_construction_has_a_vector_and_every_opening_a_failing_one() -> No
         "file",
         "log",
         "statement-decode",
+        "keys-text",
+        "share-text",
     }
 
 
