@@ -16,6 +16,9 @@ CLOCK_SLACK = 120_000
 """Milliseconds that a clock may go back when it is set right."""
 CLOCK_AHEAD = 86_400_000
 """Milliseconds that a writer's clock may be ahead of the reader's."""
+QUOTA = 2000
+"""Commits of one writer within a day by its own clock. A run commits every few minutes, or every 64 MiB."""
+_DAY = 86_400_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,19 +53,26 @@ class CommitInfo:
 
 class Clocks:
     """Follows the clock of one writer along its chain. A clock that goes back, or is ahead by more than a day, makes its commit
-    suspect, and all that follow: who has stolen a writer can tell any time.
+    suspect, and all that follow: who has stolen a writer can tell any time. So does a flood of commits, which a thief could
+    only avoid by telling times that have not come.
     """
 
     def __init__(self, now: int) -> None:
         self._now = now
         self._latest = 0
         self._suspect = False
+        self._day = 0
+        self._count = 0
 
     def told(self, commit: CommitInfo) -> CommitInfo:
         """The next commit of the chain, with the latest time so far and whether it is suspect."""
         back = commit.time < self._latest - CLOCK_SLACK
-        self._suspect = self._suspect or back or commit.time > self._now + CLOCK_AHEAD
         self._latest = max(self._latest, commit.time)
+        if self._latest - self._day >= _DAY:
+            self._day, self._count = self._latest, 0
+        self._count += 1
+        ahead = commit.time > self._now + CLOCK_AHEAD
+        self._suspect = self._suspect or back or ahead or self._count > QUOTA
         return replace(commit, latest=self._latest, suspect=commit.suspect or self._suspect)
 
 

@@ -10,6 +10,7 @@ from grouparchive.archive.home import WriterHome
 from grouparchive.archive.schema import create_tables, storage
 from grouparchive.archive.slots import insert_slots
 from grouparchive.archive.writer import Writer, clock
+from grouparchive.archive.writers import UNCERTIFIED
 from grouparchive.crypto.primitives import KEY_SIZE
 from grouparchive.crypto.signing import Genesis, owner_public, sign_writer
 from grouparchive.crypto.slots import SlotRow
@@ -46,7 +47,8 @@ def create_archive(path: Path, home: WriterHome, slots_for: SlotsFor, *, now: Ca
     )
     slots = slots_for(genesis.archive_id, roots)
     with _under_way(path) as part:
-        _first_rows(part, genesis, slots, home, owner)
+        certificate = sign_writer(owner, genesis.archive_id, home.writer_id, home.public())
+        _first_rows(part, genesis, slots, home, certificate)
         with Writer.open(part, home, pinned=genesis.archive_id, now=now) as writer:
             writer.add(Secret(name="owner", key=owner.hex()), "content")
             writer.add(Secret(name="invite", key=os.urandom(KEY_SIZE).hex()), "roster")
@@ -72,13 +74,24 @@ def _under_way(path: Path) -> Iterator[Path]:
         raise
 
 
-def _first_rows(part: Path, genesis: Genesis, slots: list[SlotRow], home: WriterHome, owner: bytes) -> None:
+def join_archive(path: Path, home: WriterHome, genesis: Genesis, slots: list[SlotRow]) -> None:
+    """A file of one's own for an archive that is elsewhere. What is written there counts once the owner certified the writer.
+
+    Raises:
+        UsageError: there is something at that place already.
+        GroupArchiveError: the place cannot be written to.
+    """
+    if path.exists():
+        raise UsageError("there is something at this place already", hint="Choose a name that is not taken.")
+    with _under_way(path) as part:
+        _first_rows(part, genesis, slots, home, UNCERTIFIED)
+
+
+def _first_rows(part: Path, genesis: Genesis, slots: list[SlotRow], home: WriterHome, certificate: bytes) -> None:
     with storage(), contextlib.closing(sqlite3.connect(part, isolation_level=None)) as db:
         create_tables(db)
         db.execute("BEGIN")
         db.execute("INSERT INTO genesis (id, data) VALUES (1, ?)", (genesis.encode(),))
         insert_slots(db, slots)
-        pk0 = home.public()
-        certificate = sign_writer(owner, genesis.archive_id, home.writer_id, pk0)
-        db.execute("INSERT INTO writers VALUES (?, ?, ?)", (home.writer_id, pk0, certificate))
+        db.execute("INSERT INTO writers VALUES (?, ?, ?)", (home.writer_id, home.public(), certificate))
         db.execute("COMMIT")

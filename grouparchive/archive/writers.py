@@ -14,6 +14,7 @@ from grouparchive.archive.chain import Writer, is_certified
 from grouparchive.archive.home import WriterHome
 from grouparchive.archive.reader import Archive
 from grouparchive.crypto.signing import Genesis
+from grouparchive.crypto.slotrow import SlotRow, is_sound, pack_rows, unpack_rows
 from grouparchive.errors import Damaged, UsageError, WrongSecret
 
 UNCERTIFIED = bytes(64)
@@ -44,15 +45,40 @@ class Request(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 class Public(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """What a machine needs to start a file of its own for the same vaults. Holds no secret, but may hold key slots."""
+    """What a machine needs to start a file of its own for the same vaults: the genesis, and the key slots where they stand in
+    the archive. No secret.
+    """
 
     format: Literal[1] = 1
-    genesis: Annotated[str, Meta(pattern="^[0-9a-f]+$", max_length=16_384)]
+    genesis: bytes
+    slots: bytes = b""
 
 
 def publish(archive: Archive) -> bytes:
     """The file that `Public` describes."""
-    return msgspec.json.encode(Public(genesis=archive.genesis.encode().hex()))
+    return msgspec.json.encode(Public(genesis=archive.genesis.encode(), slots=pack_rows(archive.slots)))
+
+
+def read_public(data: bytes) -> tuple[Genesis, list[SlotRow]]:
+    """Read that file.
+
+    Raises:
+        UsageError: it is something else.
+        Damaged: it is damaged.
+        NoArchive: it is of a newer version.
+    """
+    try:
+        found = msgspec.json.decode(data, type=Public)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise UsageError(
+            "this is no file to join an archive with",
+            hint="Make one where the archive is: grouparchive writer public -o FILE",
+        ) from None
+    genesis = Genesis.decode(found.genesis)
+    slots = unpack_rows(found.slots)
+    if not all(is_sound(row, genesis.archive_id) for row in slots):
+        raise Damaged("the keys in the file to join with are damaged", hint="Make the file again.")
+    return genesis, slots
 
 
 def states(archives: Sequence[Archive]) -> list[WriterState]:

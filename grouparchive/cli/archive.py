@@ -8,11 +8,10 @@ from pathlib import Path
 import click
 
 from grouparchive.archive.create import create_archive
-from grouparchive.archive.home import WriterHome
 from grouparchive.archive.verify import verify as verify_archive
 from grouparchive.archive.verify import verify_deep
 from grouparchive.cli.app import Command
-from grouparchive.cli.files import make_folder
+from grouparchive.cli.join import join
 from grouparchive.cli.output import many, size
 from grouparchive.cli.papers import Chosen, Papers, choose, new_file
 from grouparchive.cli.profile import Config
@@ -30,6 +29,7 @@ from grouparchive.errors import Damaged, UsageError
 @click.option(
     "--detached", metavar="DIR", help="Recommended: put all keys into a keys file in DIR, and none into the archive."
 )
+@click.option("--join", "public", metavar="PUBLIC.json", help="A file of this machine's own for an archive elsewhere.")
 @click.pass_context
 def init(  # noqa: PLR0917 - click hands the options over by name
     context: click.Context,
@@ -38,6 +38,7 @@ def init(  # noqa: PLR0917 - click hands the options over by name
     shares: str | None,
     shares_dir: str | None,
     detached: str | None,
+    public: str | None,
     *,
     only_passphrase: bool,
 ) -> None:
@@ -54,10 +55,18 @@ def init(  # noqa: PLR0917 - click hands the options over by name
     Example:
       grouparchive init ~/group.gar --recovery-file /media/stick/recovery.txt --detached ~/keys
       grouparchive init ~/group.gar --shares 2/3 --shares-dir /media/stick/shares --detached ~/keys
+      grouparchive init ~/second.gar --join public.json
     """
     run = start(context)
     path = Path(file).expanduser().absolute()
     _refuse(run, path)
+    if public:
+        if recovery_file or shares or shares_dir or detached or only_passphrase:
+            raise UsageError(
+                "with --join the keys are those of the other archive", hint="Leave the other options away."
+            )
+        join(run, path, Path(public).expanduser())
+        return
     keys = _keys_place(path, detached) if detached else None
     chosen = choose(recovery_file, shares, shares_dir, keys)
     chosen = _second_way(run, chosen, only_passphrase=only_passphrase)
@@ -67,8 +76,7 @@ def init(  # noqa: PLR0917 - click hands the options over by name
     def slots(archive_id: bytes, roots: Mapping[str, bytes]) -> list[SlotRow]:
         return papers.issue(archive_id, 0, roots, lambda opens: new_passphrase_slots(passphrase, archive_id, 0, opens))
 
-    make_folder(run.profile.folder)
-    home = WriterHome.create(run.profile.writer_folder)
+    home = run.profile.new_writer()
     made = False
     try:
         genesis = create_archive(path, home, slots)
@@ -81,7 +89,7 @@ def init(  # noqa: PLR0917 - click hands the options over by name
         papers.take_back()
         if made:
             path.unlink(missing_ok=True)
-        _remove_writer(run.profile.writer_folder)
+        run.profile.drop_writer()
         raise
     _say_made(run, chosen, genesis.archive_id)
 
@@ -128,7 +136,7 @@ def _refuse(run: Run, path: Path) -> None:
         )
     if (run.profile.writer_folder / "id").exists():
         # No config names it: an earlier init was killed half-way, and no archive knows this writer.
-        _remove_writer(run.profile.writer_folder)
+        run.profile.drop_writer()
 
 
 def _keys_place(path: Path, folder: str) -> Path:
@@ -157,14 +165,6 @@ def _second_way(run: Run, chosen: Chosen, *, only_passphrase: bool) -> Chosen:
     if not run.secrets.choose(question, missing=missing, option=option):
         raise UsageError("no second way in was chosen", hint=f"Give it with {option}.")
     return chosen
-
-
-def _remove_writer(folder: Path) -> None:
-    """Take away a writer that no archive knows."""
-    for path in folder.iterdir() if folder.is_dir() else ():
-        path.unlink()
-    if folder.is_dir():
-        folder.rmdir()
 
 
 @click.command(cls=Command)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from grouparchive.archive.attended import attend, owner_seed, owner_session, read_attended
+from grouparchive.archive.chain import Clocks, CommitInfo
 from grouparchive.archive.reader import Archive
 from grouparchive.archive.verify import verify
 from grouparchive.crypto.statements import Change, Revocation, encode_changes
@@ -148,3 +149,19 @@ def test_a_clock_a_day_ahead_is_suspect(make_archive: Any) -> None:
     made.write([], time=90_000_000_000_000)
     archive = Archive.open(Path(made.path))
     assert [c.suspect for c in archive.commits] == [False, False, True]
+
+
+def test_a_flood_of_commits_is_suspect() -> None:
+    def commit(seq: int, time: int) -> CommitInfo:
+        return CommitInfo("00" * 16, seq, time, (), b"")
+
+    now = 10 * 86_400_000
+    clocks = Clocks(now)
+    steady = [clocks.told(commit(seq, now - 86_400_000 + seq * 180_000)).suspect for seq in range(480)]
+    assert not any(steady)
+    clocks = Clocks(now)
+    flood = [clocks.told(commit(seq, now + seq)).suspect for seq in range(2_500)]
+    assert flood == [False] * 2_000 + [True] * 500
+    slow = Clocks(now)
+    assert slow.told(commit(0, now)).suspect is False
+    assert slow.told(commit(1, now + 2 * 86_400_000)).suspect is True

@@ -87,3 +87,56 @@ def test_a_machine_is_revoked_from_a_position_on(kept: Machine, village: Village
 def test_a_machine_that_is_in_already_is_told_so(kept: Machine) -> None:
     assert "already" in kept.run("writer", "certify", opened=True, code=2).err
     assert "no machine" in kept.run("writer", "revoke", "0123", opened=True, code=2).err
+
+
+def test_a_second_machine_keeps_a_file_of_its_own(kept: Machine, village: Village, tmp_path: Path) -> None:
+    public = tmp_path / "public.json"
+    kept.run("writer", "public", "-o", public)
+    (tmp_path / "second").mkdir()
+    second = Machine(tmp_path / "second")
+    joined = second.run("init", second.archive, "--join", public, "--json").done
+    assert joined["archive_id"] in kept.run("writer", "public", "-o", tmp_path / "again.json", "--json").out
+    request = second.archive.with_name(second.archive.name + ".request.json")
+    assert all(path.stat().st_mode & 0o777 == 0o600 for path in (second.archive, request, public))
+    second.add("home", village.path)
+    post(village, "seen by the second alone")
+    second.run("backup", "home")
+    # Not certified yet: it can be read, but nothing vouches for it.
+    assert "not certified" in second.run("verify", code=13).err
+    certified = kept.run("writer", "certify", request, "--json", opened=True).done
+    assert certified["writer"] == joined["writer"]
+    second.run("writer", "certify", request)
+    second.run("verify")
+    for order in ((kept.archive, second.archive), (second.archive, kept.archive)):
+        both = kept.run(
+            *(word for path in order for word in ("--archive", path)), "export", GROUP, "--format", "jsonl", opened=True
+        ).out
+        assert both.count('"kind":"message"') == 31
+        assert "seen by the second alone" in both
+    assert "seen by the second alone" in second.run("export", GROUP, "--format", "jsonl", opened=True).out
+
+
+def test_the_owner_certifies_a_waiting_machine_by_its_id(kept: Machine, village: Village, tmp_path: Path) -> None:
+    public = tmp_path / "public.json"
+    kept.run("writer", "public", "-o", public)
+    (tmp_path / "second").mkdir()
+    second = Machine(tmp_path / "second")
+    joined = second.run("init", second.archive, "--join", public, "--json").done
+    second.add("home", village.path)
+    second.run("backup", "home")
+    both = ["--archive", kept.archive, "--archive", second.archive]
+    kept.run(*both, "writer", "certify", joined["writer"][:8], opened=True)
+    second.run("verify")
+    kept.run("verify")
+    assert len(kept.run(*both, "writer", "list", "--json").events) == 3
+
+
+def test_what_is_no_request_and_no_public_file(kept: Machine, tmp_path: Path) -> None:
+    nothing = tmp_path / "nothing.json"
+    for content in (b"", b"{}", b"\xff", b'{"format":1,"genesis":"AAAA"}', b"[" * 5000):
+        nothing.write_bytes(content)
+        kept.run("writer", "certify", nothing, opened=True, code=2)
+        (tmp_path / f"m{len(content)}").mkdir()
+        other = Machine(tmp_path / f"m{len(content)}")
+        assert other.run("init", other.archive, "--join", nothing, code=None).code in {2, 10, 13}
+        assert not other.archive.exists()
