@@ -1,10 +1,11 @@
 """What is news to a writer: the state's tags together with those of the commit that is being gathered."""
 
-import hashlib
-import hmac
+from collections.abc import Callable, Sequence
+from functools import lru_cache
 
 from grouparchive.archive.home import LocalKeys
-from grouparchive.archive.state import TAG_SIZE, WriterState, tag
+from grouparchive.archive.state import WriterState, tag
+from grouparchive.crypto.primitives import local_tag, local_tagger, lp
 from grouparchive.model import codec
 from grouparchive.model.records import (
     Attachment,
@@ -31,17 +32,47 @@ class Seen:
     def __init__(self, keys: LocalKeys, state: WriterState) -> None:
         self._keys = keys
         self._state = state
+        self._newest, *self._older = (one.key for one in keys.events)
+        self._tagger = lru_cache(maxsize=1024)(_event_tagger)
         self._events: set[bytes] = set()
         self._lasting: dict[bytes, bytes] = {}
         self._faces: dict[bytes, bytes] = {}  # files of the roster
 
-    def fresh(self, record: Record) -> bool:
-        """As `Writer.fresh`."""
+    def fresh_many(self, records: Sequence[Record]) -> list[bool]:
+        """As `Writer.fresh_many`."""
+        tags = [self._event_tag(self._newest, record) for record in records]
+        asked = {one: record for one, record in zip(tags, records, strict=True) if one}
+        known = self._state.seen(asked)
+        for older in self._older:
+            unknown = ((one, self._event_tag(older, record)) for one, record in asked.items() if one not in known)
+            before = {tagged: one for one, tagged in unknown if tagged}
+            known |= {before[one] for one in self._state.seen(before)}
+        answers = []
+        for record, one in zip(records, tags, strict=True):
+            if one is None:
+                answers.append(self._fresh_other(record))
+            elif one in known or one in self._events:
+                answers.append(False)
+            else:
+                self._events.add(one)
+                answers.append(True)
+        return answers
+
+    def _event_tag(self, key: bytes, record: Record) -> bytes | None:
+        """The tag of lp(kind, channel, version, ref); None for what is no event."""
         match record:
-            case Message(channel=channel, ref=ref, version=version):
-                return self._event("message", channel, ref, str(version))
+            case Message():
+                tagger = self._tagger(key, "message", record.channel, record.version)
             case Edit() | Reaction() | Vote() | Tombstone():
-                return self._event(str(type(record).__struct_config__.tag), record.channel, record.ref)
+                tagger = self._tagger(key, str(type(record).__struct_config__.tag), record.channel, 0)
+            case _:
+                return None
+        ref = record.ref.encode("utf-8", "surrogatepass")
+        return tagger(len(ref).to_bytes(4, "big") + ref)
+
+    def _fresh_other(self, record: Record) -> bool:
+        """The answer for what has no tag of an event."""
+        match record:
             case RoomKey(channel=channel, session=session):
                 return self._state_is_new(("room_key", channel, session), record.key.encode())
             case Gap(code=code, scope=scope):
@@ -75,6 +106,14 @@ class Seen:
         """These bytes are in this blob."""
         self._files(vault)[tag(self._keys.lasting, "blob", vault, digest.hex())] = oid
 
+    def knows_file(self, digest: bytes) -> bool:
+        """As `Writer.knows_file`."""
+        return self._value(tag(self._keys.lasting, "file", digest.hex())) is not None
+
+    def mark_file(self, digest: bytes) -> None:
+        """As `Writer.mark_file`."""
+        self._lasting[tag(self._keys.lasting, "file", digest.hex())] = b""
+
     def _files(self, vault: Vault) -> dict[bytes, bytes]:
         """Where files of a vault are remembered. Members' pictures for this run only: whoever has this machine could try a
         candidate's public picture against a lasting tag.
@@ -106,16 +145,9 @@ class Seen:
         self._events.clear()
         self._lasting.clear()
 
-    def _event(self, *parts: str) -> bool:
-        newest, *older = (tag(one.key, *parts) for one in self._keys.events)
-        if newest in self._events or any(map(self._state.seen, (newest, *older))):
-            return False
-        self._events.add(newest)
-        return True
-
     def _state_is_new(self, slot: tuple[str, ...], value: bytes) -> bool:
         name = tag(self._keys.lasting, *slot)
-        digest = hmac.digest(self._keys.lasting, b"value" + name + value, hashlib.sha256)[:TAG_SIZE]
+        digest = local_tag(self._keys.lasting, b"value" + name + value)
         if self._value(name) == digest:
             return False
         self._lasting[name] = digest
@@ -124,6 +156,10 @@ class Seen:
     def _value(self, name: bytes) -> bytes | None:
         waiting = self._lasting.get(name)
         return self._state.value(name) if waiting is None else waiting
+
+
+def _event_tagger(key: bytes, kind: str, channel: str, version: int) -> Callable[[bytes], bytes]:
+    return local_tagger(key, lp(kind.encode(), channel.encode("utf-8", "surrogatepass"), str(version).encode()))
 
 
 def _slot(record: Record) -> tuple[str, ...] | None:

@@ -6,35 +6,44 @@ tags of events go straight to their table, numbered by their `round`, so that ta
 waits packed in the round until it is settled.
 """
 
-import hashlib
-import hmac
+import contextlib
 import os
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from grouparchive.archive.schema import BUSY_SECONDS, storage
-from grouparchive.crypto.primitives import lp, open_local, seal_local
+from grouparchive.crypto.primitives import local_tag, lp, open_local, seal_local
 from grouparchive.errors import Damaged
 
 KEEP_DAYS: Final = 30
-TAG_SIZE: Final = 16
 _DAY_MILLIS: Final = 86_400_000
-_LAYOUT: Final = """
+_VERSION: Final = 2
+_PAGE_SIZE: Final = 8192
+_LAYOUT: Final = f"""
+PRAGMA user_version = {_VERSION};
 CREATE TABLE IF NOT EXISTS rounds (number INTEGER PRIMARY KEY, head BLOB NOT NULL, time INTEGER NOT NULL, waiting BLOB);
 CREATE TABLE IF NOT EXISTS events (tag BLOB PRIMARY KEY, round INTEGER NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS lasting (tag BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursors (tag BLOB PRIMARY KEY, source BLOB NOT NULL, sealed BLOB NOT NULL) WITHOUT ROWID;
 """
 
+# Tags go in and out many at a time, joined into one value: a statement for each would take most of an import's time.
+_EACH: Final = """
+WITH RECURSIVE place(at) AS (
+    SELECT 1 WHERE length(:tags) > 0 UNION ALL SELECT at + 16 FROM place WHERE at + 16 < length(:tags)
+)
+"""
+_KNOWN: Final = _EACH + "SELECT tag FROM place CROSS JOIN events ON tag = substr(:tags, at, 16)"  # noqa: S608 - fixed text
+_ADD: Final = f"INSERT OR IGNORE INTO events (tag, round) {_EACH} SELECT substr(:tags, at, 16), :round FROM place"  # noqa: S608 - fixed text
+
 
 def tag(key: bytes, *parts: str) -> bytes:
     """A keyed tag of 16 bytes. Without the key it cannot be told what it is of."""
-    data = lp(*(part.encode("utf-8", "surrogatepass") for part in parts))
-    return hmac.digest(key, data, hashlib.sha256)[:TAG_SIZE]
+    return local_tag(key, lp(*(part.encode("utf-8", "surrogatepass") for part in parts)))
 
 
 class _Waiting(msgspec.Struct, frozen=True):
@@ -53,11 +62,14 @@ class WriterState:
     """The state file. One process at a time (the home's lock sees to that)."""
 
     def __init__(self, path: Path) -> None:
-        if not path.exists():
-            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
         with storage():
+            if not _usable(path):
+                for name in (path.name, f"{path.name}-wal", f"{path.name}-shm"):
+                    path.with_name(name).unlink(missing_ok=True)
+                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
             self._db = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
             try:
+                self._db.execute(f"PRAGMA page_size = {_PAGE_SIZE}")
                 # WAL without a sync per transaction: losing the newest rounds in a power cut only costs reading again.
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = NORMAL")
@@ -75,9 +87,9 @@ class WriterState:
         """Was it never used?"""
         return self._db.execute("SELECT 1 FROM rounds LIMIT 1").fetchone() is None
 
-    def seen(self, event_tag: bytes) -> bool:
-        """Is this tag of an event known?"""
-        return self._db.execute("SELECT 1 FROM events WHERE tag = ?", (event_tag,)).fetchone() is not None
+    def seen(self, tags: Iterable[bytes]) -> set[bytes]:
+        """Those of these tags of events that are known."""
+        return {row[0] for row in self._db.execute(_KNOWN, {"tags": b"".join(tags)})}
 
     def value(self, lasting_tag: bytes) -> bytes | None:
         """What was last remembered under a lasting tag."""
@@ -106,7 +118,7 @@ class WriterState:
         self,
         head: bytes,
         time: int,
-        events: Iterable[bytes],
+        events: Collection[bytes],
         lasting: dict[bytes, bytes],
         cursors: dict[str, dict[str, dict[str, str]]],
         cursor_key: bytes,
@@ -127,9 +139,7 @@ class WriterState:
                     "INSERT INTO rounds (head, time, waiting) VALUES (?, ?, ?)", (head, time, waiting)
                 ).lastrowid
                 # In order of the tags, so that the tree is written from left to right.
-                self._db.executemany(
-                    "INSERT OR IGNORE INTO events (tag, round) VALUES (?, ?)", ((one, number) for one in sorted(events))
-                )
+                self._db.execute(_ADD, {"tags": b"".join(sorted(events)), "round": number})
                 self._db.execute("COMMIT")
             except BaseException:
                 self._db.execute("ROLLBACK")
@@ -179,3 +189,11 @@ class WriterState:
             self._db.execute("DELETE FROM events WHERE round <= ?", (old,))
             self._db.execute("DELETE FROM rounds WHERE number <= ?", (old,))
             self._db.execute("COMMIT")
+
+
+def _usable(path: Path) -> bool:
+    """Is there a state as this version lays it out? Another version's is worth no more than a lost one."""
+    if not path.exists():
+        return False
+    with contextlib.closing(sqlite3.connect(path, timeout=BUSY_SECONDS)) as db:
+        return bool(db.execute("PRAGMA user_version").fetchone()[0] == _VERSION)

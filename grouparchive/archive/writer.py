@@ -8,7 +8,7 @@ import hashlib
 import sqlite3
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
@@ -182,7 +182,11 @@ class Writer:
         """Is this news? An event that was not seen yet, a state that differs from the last one written. What is news counts as
         seen from now on, for good once the next commit stands. People (`Member` and rosters) are always news.
         """
-        return self._seen.fresh(record)
+        return self._seen.fresh_many([record])[0]
+
+    def fresh_many(self, records: Sequence[Record]) -> list[bool]:
+        """`fresh` of each in turn, in a fraction of the time."""
+        return self._seen.fresh_many(records)
 
     def fresh_roster(self, channel: str, digest_input: bytes) -> bool:
         """Does a whole roster differ from the last one written? `digest_input` is the same bytes for the same roster."""
@@ -193,6 +197,14 @@ class Writer:
         run only, because a lasting tag of a member's picture would be a tag of the member.
         """
         return self._seen.fresh_media(ref, vault)
+
+    def knows_file(self, digest: bytes) -> bool:
+        """Was everything in a whole imported file archived before? `digest` is of the file's bytes."""
+        return self._seen.knows_file(digest)
+
+    def mark_file(self, digest: bytes) -> None:
+        """Everything in a file was added: once the next commit stands, the file is known without end."""
+        self._seen.mark_file(digest)
 
     def add_blob(self, pieces: Iterable[bytes], vault: Vault = "content") -> StoredBlob:
         """Store a file as it streams in. The same bytes again are not stored twice. Thread-safe."""

@@ -202,6 +202,7 @@ class _Run:
     def _records(self, records: list[AnyRecord], stamp: str) -> None:
         rosters = {record.channel: record for record in records if isinstance(record, Roster)}
         changed = {channel for channel in rosters if self._roster_changed(channel, records, stamp)}
+        rest: list[AnyRecord] = []
         for record in records:
             if isinstance(record, Roster | Membership | Ban):
                 if record.channel in changed or record.channel not in rosters:
@@ -213,7 +214,10 @@ class _Run:
                 self.summary.messages += 1
             if type(record) in STATE_KINDS and self._identities.named_in(codec.encode(record)):
                 self._held.append(record)
-            elif self._writer.fresh(record):
+            else:
+                rest.append(record)
+        for record, news in zip(rest, self._writer.fresh_many(rest), strict=True):
+            if news:
                 self._add(record)
         self.summary.members = len(self._members)
 

@@ -3,8 +3,10 @@
 Everything here is a pure function of bytes. What the stones are used for stands in the other modules of this folder.
 """
 
+import hashlib
 import hmac
 import os
+from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -91,6 +93,25 @@ def open_local(key: bytes, sealed: bytes, info: bytes) -> bytes:
         return AESGCM(key).decrypt(sealed[:NONCE_SIZE], sealed[NONCE_SIZE:], info)
     except InvalidTag:
         raise Damaged("a sealed local value does not open: it was changed, or belongs to something else") from None
+
+
+def local_tag(key: bytes, data: bytes) -> bytes:
+    """16 bytes that stand for `data` in this machine's own files: keyed BLAKE2b, which takes a third of an HMAC's time. Without
+    the key nobody can tell what they stand for, or find two data with one tag.
+    """
+    return hashlib.blake2b(data, key=key, digest_size=TAG_SIZE).digest()
+
+
+def local_tagger(key: bytes, lead: bytes) -> Callable[[bytes], bytes]:
+    """`local_tag` of lead || data, for many data after one lead."""
+    begun = hashlib.blake2b(lead, key=key, digest_size=TAG_SIZE)
+
+    def tag(data: bytes) -> bytes:
+        whole = begun.copy()
+        whole.update(data)
+        return whole.digest()
+
+    return tag
 
 
 def same(one: bytes, other: bytes) -> bool:

@@ -17,7 +17,7 @@ from adversary_kit import PASSPHRASE, Between, Computer, Person, Planted, disgui
 from grouparchive.archive.home import WriterHome
 from grouparchive.archive.reader import Archive
 from grouparchive.archive.state import tag
-from grouparchive.crypto.primitives import lp
+from grouparchive.crypto.primitives import local_tag, lp
 from grouparchive.crypto.slots import Passphrase
 from grouparchive.demo.homeserver import Homeserver
 
@@ -190,7 +190,7 @@ class Loot:
 
     def value(self, name: bytes, value: bytes) -> bytes:
         """What the state keeps of a state's value, under its name."""
-        return hmac.digest(self.home.keys.lasting, b"value" + name + value, hashlib.sha256)[:16]
+        return local_tag(self.home.keys.lasting, b"value" + name + value)
 
 
 def tries(key: bytes, origin: str, native: str, avatar: str) -> Iterator[bytes]:
@@ -202,11 +202,13 @@ def tries(key: bytes, origin: str, native: str, avatar: str) -> Iterator[bytes]:
         ("media", "roster", avatar), ("media", "content", avatar), ("blob", "roster", avatar), ("gap", "", native),
         ("gap", "media-unavailable", avatar), ("cursor", "home", native),
     ):  # fmt: skip
-        yield tag(key, *parts)
+        yield tag(key[:64], *parts)
+        yield hmac.digest(key, lp(*(part.encode() for part in parts)), hashlib.sha256)
     yield hashlib.sha256(key + encoded).digest()
     yield hmac.digest(key, encoded, hashlib.sha256)
     yield hmac.digest(key, encoded, hashlib.sha1)
     yield hashlib.blake2b(encoded, key=key[:64]).digest()
+    yield local_tag(key[:64], encoded)
 
 
 def test_ten_thousand_candidates_and_no_match(robbed: Computer, planted: Planted, homeserver: Homeserver) -> None:
@@ -299,4 +301,4 @@ def test_a_members_picture_that_fails_leaves_no_trace(homeserver: Homeserver, co
             ("media", vault, planted.guests[0].avatar),
             ("gap", "media-unavailable", planted.guests[0].avatar),
         ):
-            assert not loot.holds(tag(key, *name))
+            assert not loot.holds(tag(key[:64], *name))

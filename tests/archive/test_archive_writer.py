@@ -22,6 +22,7 @@ from grouparchive.errors import ArchiveBusy, Damaged, GroupArchiveError, NoArchi
 from grouparchive.model.records import (
     Attachment,
     Channel,
+    Edit,
     Gap,
     Member,
     Membership,
@@ -31,6 +32,7 @@ from grouparchive.model.records import (
     Secret,
     Setting,
     Tombstone,
+    Vote,
 )
 
 HERE = Path(__file__).parent
@@ -111,6 +113,70 @@ def test_news_is_told_once_for_good_after_the_commit(made: Any) -> None:
         assert [writer.fresh(one) for one in events] == [False] * 5
     with made.writer() as writer:
         assert [writer.fresh(one) for one in events] == [False] * 5
+
+
+def test_asking_for_many_answers_as_asking_for_each(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    later = [Channel(ref="!c", group="!g", name=name) for name in ("one", "one", "two")]
+    batch = [
+        message(1),
+        message(2),
+        later[0],
+        message(1),
+        Roster(channel="!c", time=1, members=1),
+        *later[1:],
+        message(2),
+    ]
+    told = [True, True, True, False, True, False, True, False]
+    with made.writer() as writer:
+        assert writer.fresh_many([]) == []
+        assert writer.fresh_many(batch) == told
+        writer.commit()
+    # Some of them under the key before, one under today's.
+    renewed = made.home.keys.events[0].day + KEY_DAYS
+    monkeypatch.setattr("grouparchive.archive.home._today", lambda: renewed)
+    with made.writer() as writer:
+        assert len(made.home.keys.events) == 2
+        assert writer.fresh(message(3))
+        writer.commit()
+    with made.writer() as writer:
+        assert writer.fresh_many([message(n) for n in range(5)]) == [True, False, False, False, True]
+        assert not any(writer.fresh_many([message(n) for n in range(5)]))
+
+
+def test_things_that_look_alike_are_different_news(made: Any) -> None:
+    def one(channel: str, ref: str, version: int = 0) -> Message:
+        return Message(channel=channel, ref=ref, time=1, version=version)
+
+    def other(kind: type[Reaction | Vote | Edit], channel: str, ref: str) -> Reaction | Vote | Edit:
+        return kind(channel=channel, ref=ref, target="$0", time=1)
+
+    alike = [
+        one("!a", "bc"), one("!ab", "c"), one("!a", "bc", 1), one("!a", "1bc"), one("!a1", "bc"), one("!a", "bc", 11),
+        one("!a", "\udc80"), one("!a", "\0"), one("!a", ""), one("", "!a"),
+        other(Reaction, "!a", "bc"), other(Vote, "!a", "bc"), other(Edit, "!a", "bc"), other(Edit, "!ab", "c"),
+    ]  # fmt: skip
+    with made.writer() as writer:
+        assert all(writer.fresh_many(alike))
+        assert not any(writer.fresh_many(alike))
+
+
+def test_whole_files_are_known_without_end_once_their_commit_stands(made: Any) -> None:
+    digest = b"d" * 32
+    with made.writer() as writer:
+        assert not writer.knows_file(digest)
+        writer.mark_file(digest)
+        assert writer.knows_file(digest)
+    with made.writer() as writer:
+        assert not writer.knows_file(digest)
+        writer.mark_file(digest)
+        writer.commit()
+    made.time += 1_000 * 86_400_000
+    with made.writer() as writer:
+        assert writer.knows_file(digest)
+        assert not writer.knows_file(b"e" * 32)
+        writer.commit()
+    with made.writer() as writer:
+        assert writer.knows_file(digest)
 
 
 def test_a_state_is_news_when_it_changed_also_back_to_what_it_was(made: Any) -> None:
@@ -297,6 +363,25 @@ def test_losing_the_state_costs_only_repetition(made: Any) -> None:
     assert made.view().counts()["messages"] == 1
 
 
+@pytest.mark.parametrize("version", [0, 99])
+def test_a_state_of_another_version_counts_as_lost(made: Any, version: int) -> None:
+    with made.writer() as writer:
+        assert writer.fresh(message(1))
+        writer.commit({"s": {"g": {"a": "1"}}})
+    path = made.home.folder / "state.sqlite"
+    with sqlite3.connect(path) as other:
+        other.execute("DROP TABLE events")
+        other.execute("CREATE TABLE events (name TEXT)")
+        other.execute(f"PRAGMA user_version = {version}")
+    other.close()
+    with made.writer() as writer:
+        assert writer.cursors("s") == {}
+        assert writer.fresh(message(1))
+        writer.commit()
+        assert not writer.fresh(message(1))
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+
+
 def test_tags_of_events_live_thirty_days_and_two_keys_at_most(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     day = 86_400_000
     start = 20_000
@@ -378,11 +463,11 @@ def test_state_takes_back_what_was_prepared_for_a_commit_that_never_stood(tmp_pa
     assert state.prepared() == [b"h1"]
     assert state.cursors(b"k" * 32, "s") == {}
     state.settle([])
-    assert not state.seen(b"a" * 16)
+    assert state.seen([b"a" * 16]) == set()
     assert state.value(b"l" * 16) is None
     state.prepare(b"h2", 1, {b"a" * 16}, {b"l" * 16: b"v"}, {"s": {"g": {"x": "1"}}}, b"k" * 32)
     state.settle([b"h2"])
-    assert state.seen(b"a" * 16)
+    assert state.seen([b"b" * 16, b"a" * 16]) == {b"a" * 16}
     assert state.value(b"l" * 16) == b"v"
     assert state.cursors(b"k" * 32, "s") == {"g": {"x": "1"}}
     state._db.execute("UPDATE cursors SET sealed = x'00'")

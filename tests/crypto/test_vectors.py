@@ -54,6 +54,13 @@ def do_local(v: dict[str, Any]) -> dict[str, Any]:
     return {"data": primitives.open_local(h(v["key"]), h(v["sealed"]), h(v["info"])).hex()}
 
 
+def do_local_tag(v: dict[str, Any]) -> dict[str, Any]:
+    key, lead, data = h(v["key"]), h(v["lead"]), h(v["data"])
+    found = primitives.local_tag(key, lead + data)
+    assert primitives.local_tagger(key, lead)(data) == found
+    return {"tag": found.hex()}
+
+
 def do_vault(v: dict[str, Any]) -> dict[str, Any]:
     return {"public_key": vaults.VaultKey.from_root(h(v["root"])).public.data.hex()}
 
