@@ -37,6 +37,8 @@ from grouparchive.model.records import (
 
 COMMIT_BYTES: Final = 64 * 1024 * 1024
 """So much waiting for a commit makes one, before its time."""
+COMMIT_RECORDS: Final = 200_000
+"""And so many: the tags of what is not committed stand in memory."""
 PENDING_MEDIA: Final = "pending-media"
 """Our own key in a group's cursor: files that could not be had yet."""
 
@@ -316,7 +318,8 @@ class _Run:
         if self._held:
             return
         late = time.monotonic() - self._committed >= self._commit_seconds
-        if late or self._writer.pending_bytes >= COMMIT_BYTES:
+        large = self._writer.pending_bytes >= COMMIT_BYTES or self._writer.pending_records >= COMMIT_RECORDS
+        if late or large:
             self._media.rest()  # a commit must not cut a file in two
             self._collect(start=False)
             with _uninterrupted():

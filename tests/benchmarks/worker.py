@@ -9,7 +9,7 @@ import sqlite3
 import sys
 import time
 from collections.abc import Callable
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 
 from grouparchive.archive.create import create_archive
@@ -68,15 +68,7 @@ def prepare(folder: Path) -> tuple[Path, WriterHome, bytes]:
 
 def append(folder: Path, count: int) -> dict[str, float]:
     """Append sealed, with commits as a long run makes them."""
-    path, home, pin = prepare(folder)
-    start = time.perf_counter()
-    with Writer.open(path, home, pinned=pin) as writer:
-        for number, message in enumerate(data.messages(count), 1):
-            writer.add(message)
-            if number % COMMIT_EVERY == 0:
-                writer.commit({}, {}, [])
-        writer.commit({}, {}, [])
-    return {"seconds": time.perf_counter() - start, "bytes": path.stat().st_size}
+    return take_in(*prepare(folder), count, news=None)
 
 
 def first_import(folder: Path, count: int) -> dict[str, float]:
@@ -92,24 +84,29 @@ def same_import(folder: Path, count: int) -> dict[str, float]:
     return take_in(folder / "bench.archive", home, (folder / "pin").read_bytes(), count, news=0)
 
 
-def take_in(path: Path, home: WriterHome, pin: bytes, count: int, *, news: int) -> dict[str, float]:
-    """Append what is not known yet, in pages as connectors give them."""
+def take_in(path: Path, home: WriterHome, pin: bytes, count: int, *, news: int | None) -> dict[str, float]:
+    """Append messages in pages, as connectors give them: all of them, or those that are not known yet, which must be `news`."""
     start = time.perf_counter()
+    making = 0.0
     found = 0
     with Writer.open(path, home, pinned=pin) as writer:
         given = data.messages(count)
         for number in range(0, count, PAGE):
+            begun = time.perf_counter()
             page = list(islice(given, PAGE))
-            for message, fresh in zip(page, writer.fresh_many(page), strict=True):
+            making += time.perf_counter() - begun
+            answers = repeat(True, len(page)) if news is None else writer.fresh_many(page)
+            for message, fresh in zip(page, answers, strict=True):
                 if fresh:
                     writer.add(message)
                     found += 1
             if (number + PAGE) % COMMIT_EVERY == 0:
                 writer.commit({}, {}, [])
         writer.commit({}, {}, [])
-    if found != news:
-        raise SystemExit(f"{found} messages were news instead of {news}")
-    return {"seconds": time.perf_counter() - start, "bytes": path.stat().st_size}
+    if found != (count if news is None else news):
+        raise SystemExit(f"{found} messages were news")
+    seconds = time.perf_counter() - start
+    return {"seconds": seconds, "own": seconds - making, "bytes": path.stat().st_size}
 
 
 def unlock(folder: Path) -> Reader:
