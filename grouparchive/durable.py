@@ -5,7 +5,10 @@ Errors are the system's own (`OSError`): what a file is for, and so what to tell
 
 import os
 import secrets
+import stat
 from pathlib import Path
+
+_PIECE = 1024 * 1024
 
 
 def write_whole(path: Path, data: bytes) -> None:
@@ -36,6 +39,20 @@ def write_new(path: Path, data: bytes) -> None:
     sync_folder(path.parent)
 
 
+def erase(path: Path) -> None:
+    """Overwrite a file once and remove it. Best effort: a flash disk may keep the old bytes elsewhere. A link is removed, and
+    what it leads to is left alone. What cannot be overwritten is removed all the same.
+
+    Raises:
+        OSError: it could not be overwritten, or not removed.
+    """
+    try:
+        if stat.S_ISREG(path.lstat().st_mode):
+            _overwrite(path)
+    finally:
+        path.unlink()
+
+
 def sync_folder(folder: Path) -> None:
     """Make new and renamed files of a folder last."""
     handle = os.open(folder, os.O_RDONLY | os.O_CLOEXEC)
@@ -50,4 +67,14 @@ def _write(path: Path, data: bytes) -> None:
     with os.fdopen(handle, "wb") as file:
         file.write(data)
         file.flush()
+        os.fsync(handle)
+
+
+def _overwrite(path: Path) -> None:
+    path.chmod(0o600)  # its owner may have taken the right to write from themselves
+    handle = os.open(path, os.O_WRONLY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    with os.fdopen(handle, "wb", buffering=0) as file:
+        left = os.fstat(handle).st_size
+        while left > 0:
+            left -= file.write(bytes(min(left, _PIECE)))
         os.fsync(handle)

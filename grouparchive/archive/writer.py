@@ -30,6 +30,7 @@ from grouparchive.model.records import VAULTS, Attachment, Gap, Record, Vault, v
 
 SEGMENT_RECORDS: Final = 1000
 SEGMENT_BYTES: Final = 1024 * 1024
+_OLDER: Final = "Put the newest copy of the archive back. If it is lost, go on with this one, as a new machine: grouparchive writer certify"
 
 
 class StoredBlob(msgspec.Struct, frozen=True, kw_only=True):
@@ -261,6 +262,9 @@ class Writer:
 
         last = chain.newest(self._db, self._home.writer_id)
         seed = self._home.seed()
+        if seed_public(seed) != _expected(self._db, self._home, last):
+            # Erased under our feet, or another's: its signature would spoil the archive.
+            raise Damaged("the key of this machine's writer was changed during the run", hint=_OLDER)
         manifest = Manifest(
             self.archive_id,
             self._home.writer_id,
@@ -334,11 +338,7 @@ def _heed(db: sqlite3.Connection, genesis: Genesis, home: WriterHome) -> Stateme
 
 def _catch_up(db: sqlite3.Connection, home: WriterHome) -> None:
     """Bring the seed to the archive's newest commit: a run may have been killed between the two."""
-    last = chain.newest(db, home.writer_id)
-    if last is None:
-        expected = next(one.pk0 for one in chain.read_writers(db) if one.writer_id == home.writer_id)
-    else:
-        expected = last.next_pk
+    expected = _expected(db, home, chain.newest(db, home.writer_id))
     if home.public() == expected:
         return
     if seed_public(next_seed(home.seed())) == expected:
@@ -346,8 +346,15 @@ def _catch_up(db: sqlite3.Connection, home: WriterHome) -> None:
         return
     raise Damaged(
         "the archive does not end where this machine stopped writing: it, or the profile, is an older copy",
-        hint="Put the newest copy of the archive back. If it is lost, make a new archive with: grouparchive init FILE",
+        hint=_OLDER,
     )
+
+
+def _expected(db: sqlite3.Connection, home: WriterHome, last: Manifest | None) -> bytes:
+    """The key that the archive expects the next commit to be signed with."""
+    if last is not None:
+        return last.next_pk
+    return next(one.pk0 for one in chain.read_writers(db) if one.writer_id == home.writer_id)
 
 
 def _stands(db: sqlite3.Connection, home: WriterHome, head: bytes) -> bool:

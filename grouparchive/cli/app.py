@@ -42,6 +42,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "apply": "grouparchive.cli.restore:apply",
         "report": "grouparchive.cli.restore:report",
         "invite": "grouparchive.cli.invite:invite",
+        "wipe": "grouparchive.cli.wipe:wipe",
     },
     "Keys and copies": {
         "verify": "grouparchive.cli.archive:verify",

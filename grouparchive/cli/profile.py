@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from grouparchive.archive.home import WriterHome
 from grouparchive.cli.files import make_folder, read_bounded
-from grouparchive.durable import sync_folder, write_whole
+from grouparchive.durable import erase, sync_folder, write_whole
 from grouparchive.errors import Damaged, NoArchive, UsageError
 from grouparchive.model.ports import Source
 
@@ -170,14 +170,9 @@ class Profile:
         """
         self.source_file(name)
         path = self._source_path(name)
-        # Best effort: on most disks the old bytes are gone; on flash they may live on, so the token should be revoked too.
-        with path.open("r+b") as file:
-            file.write(b"\0" * path.stat().st_size)
-            file.flush()
-            os.fsync(file.fileno())
-        path.unlink()
+        erase(path)
         for half in path.parent.glob(f".{path.name}.*.new"):  # of a killed run: it holds the credential, too
-            half.unlink()
+            erase(half)
         sync_folder(path.parent)
         (self.folder / "runs" / f"{name}.json").unlink(missing_ok=True)
 
@@ -195,9 +190,13 @@ class Profile:
             return None  # it is only a convenience: the archive knows what it holds
 
     def save_run(self, name: str, run: LastRun) -> None:
-        """Note how a backup went."""
+        """Note how a backup went.
+
+        Raises:
+            OSError: it cannot be noted, for instance because the profile was wiped during that run: it must not come back.
+        """
         folder = self.folder / "runs"
-        make_folder(folder)
+        folder.mkdir(mode=0o700, exist_ok=True)
         write_whole(folder / f"{check_name(name)}.json", _pretty(run))
 
     def each_source(self) -> Iterator[tuple[str, SourceFile]]:
@@ -206,13 +205,18 @@ class Profile:
             yield name, self.source_file(name)
 
 
+def is_name(name: str) -> bool:
+    """Could this be a source's name?"""
+    return _NAME.fullmatch(name) is not None
+
+
 def check_name(name: str) -> str:
     """A name for a source: short and plain, for it becomes a file name and the name of a timer.
 
     Raises:
         UsageError: it is something else.
     """
-    if not _NAME.fullmatch(name):
+    if not is_name(name):
         raise UsageError(
             "a source's name is up to 32 lower-case letters, digits and dashes",
             hint="Choose a neutral word such as `home`: it shows in the names of files and timers.",

@@ -15,7 +15,7 @@ import click
 
 from grouparchive.cli.app import Command, Family
 from grouparchive.cli.files import make_folder
-from grouparchive.cli.profile import check_name
+from grouparchive.cli.profile import check_name, is_name
 from grouparchive.cli.surroundings import Run, start
 from grouparchive.durable import write_whole
 from grouparchive.errors import GroupArchiveError, UsageError
@@ -221,6 +221,17 @@ def remove(context: click.Context, name: str) -> None:
     """
     run = start(context)
     check_name(name)
+    removed = take_away(name)
+    run.output.line("It is not scheduled any more." if removed else "Nothing was scheduled for this source.")
+    run.output.done(name=name, removed=removed)
+
+
+def take_away(name: str) -> bool:
+    """Remove the timer of a source. Was there one?
+
+    Raises:
+        GroupArchiveError: systemd or cron refused.
+    """
     removed = False
     timer = units_folder() / f"{unit(name)}.timer"
     if timer.exists():
@@ -237,8 +248,28 @@ def remove(context: click.Context, name: str) -> None:
         if any(line.endswith(marker(name)) for line in before.splitlines()):
             _tool("crontab", "-", given=after)
             removed = True
-    run.output.line("It is not scheduled any more." if removed else "Nothing was scheduled for this source.")
-    run.output.done(name=name, removed=removed)
+    return removed
+
+
+def scheduled(profile: Path) -> list[str]:
+    """The names of all sources of a profile that have a timer, as the timers tell it: the profile may be gone.
+
+    Raises:
+        GroupArchiveError: cron's table cannot be read.
+    """
+    folder = os.fspath(profile)
+    names = set()
+    quoted = f"{unit_quote('--profile')} {unit_quote(folder)} "
+    for service in units_folder().glob("grouparchive-*.service"):
+        if quoted in service.read_text(errors="replace"):
+            names.add(service.stem.removeprefix("grouparchive-"))
+    if shutil.which("crontab"):
+        words = f" {shlex.join(['--profile', folder])} "
+        for line in _crontab().splitlines():
+            command, ours, name = line.rpartition(marker(""))
+            if ours and words in command:
+                names.add(name)
+    return sorted(name for name in names if is_name(name))
 
 
 def unit(name: str) -> str:

@@ -17,7 +17,7 @@ from grouparchive.platforms.sandbox.world import World
 
 CONTRACT = {
     "init", "source", "backup", "status", "schedule", "groups", "search", "export", "roster", "plan", "show", "apply",
-    "report", "invite", "verify", "demo", "writer",
+    "report", "invite", "wipe", "verify", "writer", "demo",
 }  # fmt: skip
 
 
