@@ -3,6 +3,7 @@
 Errors are the system's own (`OSError`): what a file is for, and so what to tell a person, is known to the caller.
 """
 
+import errno
 import os
 import secrets
 import stat
@@ -51,6 +52,13 @@ def erase(path: Path) -> None:
             _overwrite(path)
     finally:
         path.unlink()
+
+
+def plain_reason(error: OSError) -> str:
+    """Why the system refused, in words that belong into a message of ours: never a path."""
+    if error.errno in {errno.ENOSPC, errno.EDQUOT}:
+        return "the disk is full"
+    return (error.strerror or "unknown reason").lower()
 
 
 def sync_folder(folder: Path) -> None:

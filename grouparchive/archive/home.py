@@ -62,11 +62,17 @@ class WriterHome:
             raise UsageError("this profile has a writer already", hint="Use another --profile for another archive.")
         with storage():
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-            write_private(folder / "seed", os.urandom(KEY_SIZE))
-            keys = LocalKeys((_EventKey(_today(), os.urandom(KEY_SIZE)),), os.urandom(KEY_SIZE), os.urandom(KEY_SIZE))
-            write_private(folder / "local.key", msgspec.json.encode(keys))
-            WriterState(folder / "state.sqlite").close()
-            write_private(folder / "id", os.urandom(WRITER_ID_SIZE))
+            try:
+                write_private(folder / "seed", os.urandom(KEY_SIZE))
+                event_key = _EventKey(_today(), os.urandom(KEY_SIZE))
+                keys = LocalKeys((event_key,), os.urandom(KEY_SIZE), os.urandom(KEY_SIZE))
+                write_private(folder / "local.key", msgspec.json.encode(keys))
+                WriterState(folder / "state.sqlite").close()
+                write_private(folder / "id", os.urandom(WRITER_ID_SIZE))
+            except BaseException:
+                for half in ("seed", "local.key", "id", *(f"state.sqlite{ending}" for ending in ("", "-wal", "-shm"))):
+                    (folder / half).unlink(missing_ok=True)
+                raise
         return cls.load(folder)
 
     @classmethod

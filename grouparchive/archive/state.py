@@ -9,7 +9,7 @@ waits packed in the round until it is settled.
 import contextlib
 import os
 import sqlite3
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Final
 
@@ -144,39 +144,27 @@ class WriterState:
                 data = msgspec.json.encode(_SealedCursor(group, cursor))
                 sealed.append((row, source_tag, seal_local(cursor_key, data, row)))
         waiting = msgspec.msgpack.encode(_Waiting(list(lasting.items()), sealed))
-        with storage():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                number = self._db.execute(
-                    "INSERT INTO rounds (head, time, waiting) VALUES (?, ?, ?)", (head, time, waiting)
-                ).lastrowid
-                # In order of the tags, so that the tree is written from left to right.
-                if self._put is not None:
-                    for one in events:
-                        self._put[_place(one)] = 1
-                self._db.execute(_ADD, {"tags": b"".join(sorted(events)), "round": number})
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
+        with self._change():
+            number = self._db.execute(
+                "INSERT INTO rounds (head, time, waiting) VALUES (?, ?, ?)", (head, time, waiting)
+            ).lastrowid
+            # In order of the tags, so that the tree is written from left to right.
+            if self._put is not None:
+                for one in events:
+                    self._put[_place(one)] = 1
+            self._db.execute(_ADD, {"tags": b"".join(sorted(events)), "round": number})
 
     def settle(self, heads: Iterable[bytes]) -> None:
         """Second phase: what was prepared under one of these heads becomes true, everything else prepared is taken back."""
         stand = set(heads)
-        with storage():
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
-                rows = self._db.execute("SELECT number, head, waiting FROM rounds WHERE waiting IS NOT NULL").fetchall()
-                for number, head, waiting in rows:
-                    if bytes(head) in stand:
-                        self._apply(number, bytes(waiting))
-                    else:
-                        self._db.execute("DELETE FROM events WHERE round = ?", (number,))
-                        self._db.execute("DELETE FROM rounds WHERE number = ?", (number,))
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._db.execute("ROLLBACK")
-                raise
+        with self._change():
+            rows = self._db.execute("SELECT number, head, waiting FROM rounds WHERE waiting IS NOT NULL").fetchall()
+            for number, head, waiting in rows:
+                if bytes(head) in stand:
+                    self._apply(number, bytes(waiting))
+                else:
+                    self._db.execute("DELETE FROM events WHERE round = ?", (number,))
+                    self._db.execute("DELETE FROM rounds WHERE number = ?", (number,))
 
     def prepared(self) -> list[bytes]:
         """The heads of commits whose fate was not yet told."""
@@ -200,10 +188,22 @@ class WriterState:
             ).fetchone()[0]
             if old is None:
                 return
-            self._db.execute("BEGIN IMMEDIATE")
+        with self._change():
             self._db.execute("DELETE FROM events WHERE round <= ?", (old,))
             self._db.execute("DELETE FROM rounds WHERE number <= ?", (old,))
-            self._db.execute("COMMIT")
+
+    @contextlib.contextmanager
+    def _change(self) -> Iterator[None]:
+        """All or nothing. Raises as `storage`."""
+        with storage():
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._db.execute("COMMIT")
+            except BaseException:
+                if self._db.in_transaction:  # a full disk has rolled it back already
+                    self._db.execute("ROLLBACK")
+                raise
 
 
 def _usable(path: Path) -> bool:

@@ -30,7 +30,9 @@ from grouparchive.model.records import VAULTS, Attachment, Gap, Record, Vault, v
 
 SEGMENT_RECORDS: Final = 1000
 SEGMENT_BYTES: Final = 1024 * 1024
-_OLDER: Final = "Put the newest copy of the archive back. If it is lost, go on with this one, as a new machine: grouparchive writer certify"
+_OLDER: Final = (
+    "Put the newest copy of the archive back. If it is lost, go on with this one: grouparchive writer certify"
+)
 
 
 class StoredBlob(msgspec.Struct, frozen=True, kw_only=True):

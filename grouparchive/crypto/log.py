@@ -16,6 +16,7 @@ from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 from grouparchive.crypto.primitives import KEY_SIZE, NONCE_SIZE, TAG_SIZE, be64, expand, lp
+from grouparchive.durable import plain_reason
 from grouparchive.errors import ArchiveBusy, Damaged, GroupArchiveError, UsageError
 
 MAGIC = b"ga1/log\0"
@@ -219,8 +220,7 @@ def _fsync_folder(folder: Path) -> None:
 
 
 def _unwritable(error: OSError) -> GroupArchiveError:
-    reason = (error.strerror or "unknown reason").lower()
     return GroupArchiveError(
-        f"the journal cannot be written: {reason}",
+        f"the journal cannot be written: {plain_reason(error)}",
         hint="Check free space and rights of its folder, then run this again.",
     )

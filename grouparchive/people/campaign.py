@@ -15,7 +15,7 @@ from msgspec import Meta
 
 from grouparchive.crypto.files import open_file, seal_file
 from grouparchive.crypto.vaults import KeyRing, VaultKey, VaultPublicKey
-from grouparchive.durable import write_whole
+from grouparchive.durable import plain_reason, write_whole
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError
 from grouparchive.model.plan import CreateChannel, CreateGroup, Person, Plan
 from grouparchive.model.records import Ban, MemberId, Millis, Ref
@@ -212,9 +212,9 @@ def save_campaign(path: Path, campaign: Campaign, public: VaultPublicKey, *, epo
     try:
         write_whole(path, sealed)
     except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
         raise GroupArchiveError(
-            f"the invitations cannot be written: {reason}", hint="Check free space and rights of the plan's folder."
+            f"the invitations cannot be written: {plain_reason(error)}",
+            hint="Check free space and rights of the plan's folder.",
         ) from error
 
 

@@ -6,7 +6,7 @@ import msgspec
 
 from grouparchive.crypto.files import open_file, seal_file
 from grouparchive.crypto.vaults import KeyRing, VaultKey, VaultPublicKey
-from grouparchive.durable import write_whole
+from grouparchive.durable import plain_reason, write_whole
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError
 from grouparchive.model.plan import Plan
 
@@ -25,9 +25,9 @@ def save(path: Path, plan: Plan, public: VaultPublicKey, *, archive_id: bytes, e
     try:
         write_whole(path, sealed)
     except OSError as error:
-        reason = (error.strerror or "unknown reason").lower()
         raise GroupArchiveError(
-            f"the plan cannot be written: {reason}", hint="Check free space and rights of the folder after -o."
+            f"the plan cannot be written: {plain_reason(error)}",
+            hint="Check free space and rights of the folder after -o.",
         ) from error
 
 

@@ -348,6 +348,33 @@ def test_full_or_read_only_is_said_plainly_and_nothing_is_lost(made: Any, pragma
         assert writer.commit().seq == 2
 
 
+def test_a_state_without_room_is_said_to_be_full_and_not_damaged(made: Any) -> None:
+    made.write([message(1)])
+    with made.writer() as writer:
+        state = writer._seen._state
+        state._db.execute("PRAGMA max_page_count = 1")
+        for number in range(2, 4000):
+            assert writer.fresh(message(number))
+            writer.add(message(number))
+        with pytest.raises(GroupArchiveError, match="disk is full") as caught:
+            writer.commit()
+        assert caught.value.code == 1
+        assert not state._db.in_transaction
+    assert verify(made.path, pinned=made.pin).ok
+    with made.writer() as writer:
+        assert writer.fresh(message(2))
+
+
+def test_a_writer_that_cannot_be_made_leaves_no_key_behind(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(_: Path) -> WriterState:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("grouparchive.archive.home.WriterState", full)
+    with pytest.raises(GroupArchiveError, match="disk is full"):
+        WriterHome.create(tmp_path / "w")
+    assert list((tmp_path / "w").iterdir()) == []
+
+
 def test_losing_the_state_costs_only_repetition(made: Any) -> None:
     with made.writer() as writer:
         assert writer.fresh(message(1))

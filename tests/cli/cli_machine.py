@@ -123,7 +123,7 @@ class Machine:
         }
         return {**{name: value for name, value in os.environ.items() if not name.startswith("XDG_")}, **ours}
 
-    def init(self, *ways: str | Path, code: int = 0) -> Done:
+    def init(self, *ways: str | Path, code: int | None = 0) -> Done:
         """A new archive, with a recovery file unless other ways in are named. One guess at its passphrase costs little, so that
         the tests do.
         """
