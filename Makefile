@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check fmt lint types cover schemas bench faults smoke lock clean
+.PHONY: help demo test check fmt lint types cover schemas bench faults fuzz smoke lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the tasks
@@ -48,6 +48,9 @@ bench: $(STAMP) ## speed and memory, as ratios against peers measured in the sam
 faults: $(STAMP) ## long fault injection: kill -9, full disk
 	@$(BIN)/python -m pytest -m faults --override-ini addopts="--strict-markers -ra"
 
+fuzz: $(STAMP) ## every parser of untrusted bytes under atheris, a minute each (pip install atheris)
+	@$(BIN)/python -m tests.fuzz
+
 smoke: $(STAMP) ## the shortest end-to-end run through the command line
 	@$(BIN)/python -m pytest tests/cli/test_smoke.py
 
@@ -55,4 +58,4 @@ lock: ## renew requirements.lock (needs uv)
 	@uv pip compile --quiet --universal --generate-hashes --no-header --no-emit-index-url --no-emit-find-links --no-annotate --all-extras --python-version 3.11 pyproject.toml -o requirements.lock
 
 clean: ## remove the virtual environment and caches
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis htmlcov .coverage*
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .fuzz htmlcov .coverage*

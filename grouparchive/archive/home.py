@@ -18,6 +18,7 @@ from grouparchive.crypto.primitives import KEY_SIZE
 from grouparchive.crypto.signing import WRITER_ID_SIZE, next_seed, seed_public
 from grouparchive.durable import write_whole
 from grouparchive.errors import ArchiveBusy, NoArchive, UsageError
+from grouparchive.model.codec import UNREADABLE
 
 KEY_DAYS = 30
 _DAY = 86_400
@@ -85,7 +86,7 @@ class WriterHome:
         try:
             writer_id = (folder / "id").read_bytes()
             keys = msgspec.json.decode((folder / "local.key").read_bytes(), type=LocalKeys)
-        except (OSError, msgspec.MsgspecError):
+        except (OSError, *UNREADABLE):
             raise _no_writer() from None
         sizes = {len(keys.lasting), len(keys.cursor), *(len(one.key) for one in keys.events)}
         if len(writer_id) != WRITER_ID_SIZE or sizes != {KEY_SIZE} or not keys.events:

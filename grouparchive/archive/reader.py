@@ -322,7 +322,7 @@ class Reader:
                     yield commit, msgspec.json.decode(self.payload(entry), type=CommitRecord)
                 except Damaged as error:
                     self.note(commit, error)
-                except msgspec.MsgspecError:
+                except codec.UNREADABLE:
                     self.note(commit, Damaged("its note about itself cannot be read"))
 
     def payload(self, entry: ManifestEntry) -> bytes:

@@ -18,6 +18,7 @@ import msgspec
 from grouparchive.archive.schema import BUSY_SECONDS, storage
 from grouparchive.crypto.primitives import local_tag, lp, open_local, seal_local
 from grouparchive.errors import Damaged
+from grouparchive.model.codec import UNREADABLE
 
 KEEP_DAYS: Final = 30
 _DAY_MILLIS: Final = 86_400_000
@@ -121,7 +122,7 @@ class WriterState:
         for row, sealed in rows:
             try:
                 opened = msgspec.json.decode(open_local(key, bytes(sealed), bytes(row)), type=_SealedCursor)
-            except msgspec.MsgspecError:
+            except UNREADABLE:
                 raise Damaged("a cursor of this profile is damaged") from None
             found[opened.group] = opened.cursor
         return found
@@ -173,7 +174,7 @@ class WriterState:
     def _apply(self, number: int, packed: bytes) -> None:
         try:
             waiting = msgspec.msgpack.decode(packed, type=_Waiting)
-        except msgspec.MsgspecError:
+        except UNREADABLE:
             raise Damaged("this profile's state is damaged") from None
         self._db.executemany("INSERT OR REPLACE INTO lasting (tag, value) VALUES (?, ?)", waiting.lasting)
         self._db.executemany("INSERT OR REPLACE INTO cursors (tag, source, sealed) VALUES (?, ?, ?)", waiting.cursors)

@@ -17,6 +17,7 @@ from grouparchive.archive.home import WriterHome
 from grouparchive.cli.files import make_folder, read_bounded
 from grouparchive.durable import erase, sync_folder, write_whole
 from grouparchive.errors import Damaged, NoArchive, UsageError
+from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.ports import Source
 
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,31}")
@@ -88,7 +89,7 @@ class Profile:
             return None
         try:
             return msgspec.json.decode(read_bounded(path, "profile"), type=Config)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise Damaged(
                 "the settings in the profile are damaged", hint="Restore config.json, or use another --profile."
             ) from error
@@ -147,7 +148,7 @@ class Profile:
             )
         try:
             return msgspec.json.decode(read_bounded(path, "source's settings"), type=SourceFile)
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise Damaged("a source's settings are damaged", hint="Remove the source and add it again.") from error
 
     def source(self, name: str) -> Source:
@@ -186,7 +187,7 @@ class Profile:
         path = self.folder / "runs" / f"{check_name(name)}.json"
         try:
             return msgspec.json.decode(read_bounded(path, "note of the last run"), type=LastRun)
-        except (UsageError, msgspec.MsgspecError):
+        except (UsageError, *UNREADABLE):
             return None  # it is only a convenience: the archive knows what it holds
 
     def save_run(self, name: str, run: LastRun) -> None:

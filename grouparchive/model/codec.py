@@ -1,6 +1,7 @@
 """Records to bytes and back: UTF-8 JSON, one record per line. The only place where records are serialised."""
 
 from collections.abc import Iterable, Iterator
+from typing import Final
 
 import msgspec
 
@@ -9,6 +10,9 @@ from grouparchive.model.records import AnyRecord, Record
 
 MAX_RECORD = 2 * 1024 * 1024
 """Largest encoded record, in bytes. A connector cuts or refuses what is larger, with a gap."""
+
+UNREADABLE: Final = (msgspec.MsgspecError, UnicodeDecodeError, RecursionError)
+"""All that msgspec raises for foreign bytes: wrong JSON or types, text that is no UTF-8, nesting without end."""
 
 _encoder = msgspec.json.Encoder()
 _decoder: msgspec.json.Decoder[AnyRecord] = msgspec.json.Decoder(AnyRecord)
@@ -32,7 +36,7 @@ def decode(line: bytes) -> AnyRecord:
     """
     try:
         return _decoder.decode(line)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Damaged("a stored record cannot be read: it is damaged or of a newer version") from error
 
 
@@ -44,7 +48,7 @@ def decode_lines(data: bytes) -> list[AnyRecord]:
     """
     try:
         return _decoder.decode_lines(data)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise Damaged("a stored record cannot be read: it is damaged or of a newer version") from error
 
 

@@ -17,6 +17,7 @@ from grouparchive.crypto.files import open_file, seal_file
 from grouparchive.crypto.vaults import KeyRing, VaultKey, VaultPublicKey
 from grouparchive.durable import plain_reason, write_whole
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError
+from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.plan import CreateChannel, CreateGroup, Person, Plan
 from grouparchive.model.records import Ban, MemberId, Millis, Ref
 
@@ -241,5 +242,5 @@ def load_campaign(path: Path, key: KeyRing | VaultKey, archive_id: bytes) -> Cam
         raise UsageError("the file with the invitations is too large to be one")
     try:
         return msgspec.json.decode(open_file(data, key, archive_id, _KIND), type=Campaign)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise Damaged("the file with the invitations is damaged or of a newer version") from error

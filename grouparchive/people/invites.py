@@ -15,6 +15,7 @@ import msgspec
 from grouparchive.crypto.files import SealedLog
 from grouparchive.crypto.primitives import expand, lp
 from grouparchive.errors import Damaged, InDoubt, PlatformError, Refused, UsageError
+from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.plan import Key, Outcome
 from grouparchive.model.ports import Messenger, PersonalMessage
 from grouparchive.model.records import MemberId, Ref
@@ -69,7 +70,7 @@ class InviteJournal:
             for data in self._log:
                 entry = msgspec.json.decode(data, type=_Entry)
                 self._last[entry.key] = entry
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             self._log.close()
             raise Damaged("the journal of the invitations is damaged, or of another version") from error
 

@@ -21,6 +21,7 @@ import tenacity
 
 from grouparchive import __version__
 from grouparchive.errors import InDoubt, NotFound, PlatformError, Refused, UsageError
+from grouparchive.model.codec import UNREADABLE
 
 T = TypeVar("T")
 Params: TypeAlias = Mapping[str, str | int]
@@ -373,7 +374,7 @@ def _explain(response: httpx.Response) -> tuple[str, float]:
     """The platform's error code (Matrix: `errcode`; others: `error`), and the seconds it asks us to wait (-1 unknown)."""
     try:
         found = msgspec.json.decode(b"".join(_pieces(response, _MAX_ERROR)))
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError, PlatformError):
+    except (*UNREADABLE, PlatformError):
         found = None
     body: dict[str, Any] = found if isinstance(found, dict) else {}
     code = next((c for c in (body.get("errcode"), body.get("error")) if isinstance(c, str) and _CODE.fullmatch(c)), "")
@@ -422,5 +423,5 @@ def _pieces(response: httpx.Response, limit: int) -> Iterator[bytes]:
 def _decode(data: bytes, into: type[T]) -> T:
     try:
         return msgspec.json.decode(data, type=into)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise PlatformError("the server's answer cannot be understood: is this the right address?") from error

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 import msgspec
 
 from grouparchive.errors import UnsafePlan
+from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.plan import (
     Action,
     BanMember,
@@ -141,10 +142,10 @@ class Binder:
         if not any(channel in value for channel in self._containers):
             return value
         try:
-            found = msgspec.json.decode(value)
-        except msgspec.DecodeError:
+            found = self._with_our_rooms(msgspec.json.decode(value))
+            return msgspec.json.encode(found, order="sorted").decode()
+        except UNREADABLE:
             return value
-        return msgspec.json.encode(self._with_our_rooms(found), order="sorted").decode()
 
     def _with_our_rooms(self, value: Any) -> Any:
         if isinstance(value, str):

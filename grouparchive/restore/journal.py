@@ -13,6 +13,7 @@ import msgspec
 
 from grouparchive.crypto.files import SealedLog
 from grouparchive.errors import Damaged
+from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.plan import Key, Outcome, Plan
 from grouparchive.restore.keys import journal_key
 
@@ -62,7 +63,7 @@ class Journal:
                 key, ref, note = rest
                 status = msgspec.convert(word, _Status)
                 self._outcomes[key] = Outcome(status=status, ref=ref, note=note)
-        except (msgspec.MsgspecError, ValueError) as error:
+        except (*UNREADABLE, ValueError) as error:
             raise Damaged("the journal of this plan is damaged, or of another version") from error
 
     @property

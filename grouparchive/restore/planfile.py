@@ -8,6 +8,7 @@ from grouparchive.crypto.files import open_file, seal_file
 from grouparchive.crypto.vaults import KeyRing, VaultKey, VaultPublicKey
 from grouparchive.durable import plain_reason, write_whole
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError
+from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.plan import Plan
 
 LARGEST = 256 * 1024 * 1024
@@ -52,7 +53,7 @@ def load(path: Path, key: KeyRing | VaultKey, *, archive_id: bytes) -> Plan:
     payload = open_file(data, key, archive_id, _KIND)
     try:
         return msgspec.json.decode(payload, type=Plan)
-    except msgspec.MsgspecError as error:
+    except UNREADABLE as error:
         raise Damaged(
             "the plan cannot be read: it is damaged or of another version",
             hint="Make a new one with: grouparchive plan GROUP --to NAME -o PLAN",

@@ -11,6 +11,7 @@ import msgspec
 
 from grouparchive.archive.fold import View
 from grouparchive.errors import UsageError
+from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.plan import (
     BanMember,
     Configure,
@@ -240,7 +241,7 @@ class _Comparison:
         """Is everything that the archived setting says said by the one found?"""
         try:
             return self.within(msgspec.json.decode(wanted), msgspec.json.decode(found))
-        except msgspec.DecodeError:
+        except UNREADABLE:
             return wanted == found
 
     def within(self, wanted: Any, found: Any) -> bool:

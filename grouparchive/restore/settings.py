@@ -7,6 +7,7 @@ from typing import Literal
 
 import msgspec
 
+from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.records import Setting
 
 _TOLD_OTHERWISE = frozenset(
@@ -56,7 +57,7 @@ def is_private(settings: dict[str, Setting], members: set[str], whole: set[str])
 def _field(setting: Setting, name: str) -> str:
     try:
         value = msgspec.json.decode(setting.value)
-    except msgspec.DecodeError:
+    except UNREADABLE:
         return ""
     found = value.get(name) if isinstance(value, dict) else None
     return found if isinstance(found, str) else ""

@@ -9,6 +9,7 @@ import httpx
 import msgspec
 
 from grouparchive.errors import NotFound, PlatformError
+from grouparchive.model.codec import UNREADABLE
 from grouparchive.platforms.http import Content, HttpClient
 
 Json: TypeAlias = dict[str, Any]
@@ -177,7 +178,7 @@ class MatrixApi:
         )
         try:
             return msgspec.json.decode(answer, type=_Upload).content_uri
-        except msgspec.MsgspecError as error:
+        except UNREADABLE as error:
             raise PlatformError("the server took a file and its answer cannot be understood") from error
 
     def register_ghost(self, localpart: str) -> None:

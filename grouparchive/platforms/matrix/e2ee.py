@@ -15,6 +15,7 @@ from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
 
 from grouparchive.errors import UsageError, WrongSecret
+from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.ports import Identify
 from grouparchive.model.records import AnyRecord, Edit, Message, Reaction, RoomKey, Vote
 from grouparchive.platforms.matrix.events import Event, Json, obj, ref
@@ -50,13 +51,13 @@ def read_key_file(data: bytes, passphrase: str) -> Iterator[RoomKey]:
     plain = _open_file(data, passphrase)
     try:
         entries = msgspec.json.decode(plain, type=list[msgspec.Raw])
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise UsageError("the key file opened, and holds no list of keys") from error
     decoder = msgspec.json.Decoder(_Session)
     for entry in entries:
         try:
             found = decoder.decode(entry)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             continue  # a key of a kind that we do not know opens nothing of ours
         known = found.algorithm == ALGORITHM and ref(found.room_id) and ref(found.session_id)
         if known and len(found.session_key) <= _MAX_KEY:
@@ -142,7 +143,7 @@ class _Opener:
         for session in self._session(name):
             try:
                 plain = msgspec.json.decode(session.decrypt(ciphertext).plaintext)
-            except (ValueError, msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+            except (ValueError, *UNREADABLE):
                 continue
             if isinstance(plain, dict) and plain.get("room_id") == channel:
                 return plain
@@ -212,5 +213,5 @@ class _Inner:
 def _outer(message: Message) -> Json:
     try:
         return obj(msgspec.json.decode(message.data))
-    except (msgspec.MsgspecError, RecursionError):
+    except UNREADABLE:
         return {}

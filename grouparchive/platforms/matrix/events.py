@@ -5,6 +5,7 @@ from typing import Any, TypeAlias
 
 import msgspec
 
+from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.ports import MediaRequest
 from grouparchive.model.records import Gap, Known, Media, Vault
 from grouparchive.platforms.matrix.api import MXC
@@ -86,7 +87,7 @@ def decode_event(raw: bytes | msgspec.Raw) -> Event:
     """
     try:
         event = _decoder.decode(raw)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
+    except UNREADABLE as error:
         raise ValueError("not an event") from error
     if not ref(event.event_id):
         raise ValueError("not an event id")

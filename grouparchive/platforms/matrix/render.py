@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.plan import EditPost, Post, PostMedia, React
 from grouparchive.model.records import Poll
 from grouparchive.platforms.matrix.api import MXC
@@ -123,7 +124,7 @@ def _place(post: Post) -> str:
     """The geo: URI of a location, "" where there is none that we trust."""
     try:
         found = msgspec.json.decode(post.data or "{}", type=dict[str, Any]).get("geo_uri")
-    except msgspec.MsgspecError:
+    except UNREADABLE:
         return ""
     return found if isinstance(found, str) and _GEO.fullmatch(found) else ""
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-from grouparchive.platforms.matrix.events import Json, obj
+from grouparchive.model.codec import UNREADABLE
+from grouparchive.platforms.matrix.events import Json, obj, text
 
 KEPT: dict[str, str] = {
     "m.room.canonical_alias": "address-not-restored",  # it would tell the real name, and belongs to the old server
@@ -29,7 +30,7 @@ def parse(value: str) -> Json | None:
     """A setting's value; None when it is no JSON object."""
     try:
         found: Any = msgspec.json.decode(value)
-    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+    except UNREADABLE:
         return None
     return found if isinstance(found, dict) else None
 
@@ -38,7 +39,7 @@ def joining(wanted: Json) -> Json | None:
     """The archived join rule as a rebuilt room may have it; {} where the room was built with it; None where it names rooms
     that are gone.
     """
-    rule = wanted.get("join_rule")
+    rule = text(wanted.get("join_rule"))
     if rule in {"invite", "private", "restricted"}:
         return {}
     return {"join_rule": rule} if rule in {"public", "knock"} else None

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 import msgspec
 
-from grouparchive.platforms.matrix.events import Json, obj
+from grouparchive.model.codec import UNREADABLE
+from grouparchive.platforms.matrix.events import Json, obj, text
 
 HIDING = frozenset({"joined", "invited"})
 """Values of a room's history visibility under which who joins does not see what was said before."""
@@ -42,7 +43,7 @@ class Sight:
             if found.type == "m.room.create":
                 self._whole = True
             elif found.type == "m.room.history_visibility":
-                self._shut = found.content.get("history_visibility") in HIDING
+                self._shut = text(found.content.get("history_visibility")) in HIDING
             elif found.type == "m.room.member" and found.state_key == self._me:
                 before = obj(found.unsigned.get("prev_content")).get("membership")
                 hidden = hidden or (self._shut and found.content.get("membership") == "join" and before != "join")
@@ -55,6 +56,6 @@ class Sight:
             return None
         try:
             found = msgspec.json.decode(raw, type=_Glance)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except UNREADABLE:
             return None  # the parser makes it a gap
         return found if found.state_key is not None else None

@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 import msgspec
 
 from grouparchive.errors import NotFound
+from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.ports import Cursor, Identify, MediaRequest, Page
 from grouparchive.model.records import (
     AnyRecord,
@@ -196,7 +197,7 @@ class SandboxConnector:
             for row in rows:
                 try:
                     record = self._event(row)
-                except (msgspec.ValidationError, msgspec.DecodeError, UnicodeError):
+                except (*UNREADABLE, UnicodeError):
                     unreadable += 1
                     continue
                 if record is not None:
@@ -210,7 +211,7 @@ class SandboxConnector:
         """One event as a record; None for a post that was deleted before we came.
 
         Raises:
-            msgspec.ValidationError, msgspec.DecodeError, UnicodeError: it is malformed.
+            UNREADABLE, UnicodeError: it is malformed.
         """
         time = msgspec.convert(row["time"], Millis)
         channel, ref, target, author = row["channel"], row["ref"], row["target"], self._id(row["author"])
