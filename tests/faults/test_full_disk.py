@@ -57,7 +57,7 @@ def test_backups_on_a_disk_that_is_full_again_and_again(tmp_path: Path, series: 
 def test_an_init_on_a_full_disk_leaves_nothing_and_can_be_done_again(tmp_path: Path, place: str) -> None:
     failed = 0
     with small_disk(tmp_path / "disk") as disk:
-        for number, leave in enumerate((0, 4096, 12_000, 40_000, 90_000, 200_000, 400_000)):
+        for number, leave in enumerate((0, 4096, 12_000, 40_000, 90_000, 200_000, 900_000)):
             folder = tmp_path / str(number)
             folder.mkdir()
             town = town_on(disk, folder, seeded(number), place)

@@ -117,7 +117,7 @@ def slot_rows(data: bytes) -> None:
     )
     row = slots.replace(row, checksum=row.sum(ID))
     slots.is_sound(row, ID)
-    assert slots.open_slots([row, *good], ID, slots.RecoveryKey(KEY)) == {"content": KEY}
+    assert slots.open_slots([row, *good], ID, slots.RecoveryKey(KEY)) == {"content": (0, KEY)}
 
 
 @target(b"seven plain words", b"\xff")
