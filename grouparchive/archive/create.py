@@ -46,7 +46,7 @@ def create_archive(path: Path, home: WriterHome, slots_for: SlotsFor, *, now: Ca
         owner_public(owner),
     )
     slots = slots_for(genesis.archive_id, roots)
-    with _under_way(path) as part:
+    with under_way(path) as part:
         certificate = sign_writer(owner, genesis.archive_id, home.writer_id, home.public())
         _first_rows(part, genesis, slots, home, certificate)
         with Writer.open(part, home, pinned=genesis.archive_id, now=now) as writer:
@@ -58,8 +58,8 @@ def create_archive(path: Path, home: WriterHome, slots_for: SlotsFor, *, now: Ca
 
 
 @contextlib.contextmanager
-def _under_way(path: Path) -> Iterator[Path]:
-    """A place to build at, which takes the final name at the end or goes away."""
+def under_way(path: Path) -> Iterator[Path]:
+    """A place to build an archive at, mode 0600, which takes the final name at the end or goes away."""
     part = path.with_name(path.name + ".part")
     with storage():
         part.unlink(missing_ok=True)  # of an earlier try; what somebody else put there must not become ours
@@ -83,7 +83,7 @@ def join_archive(path: Path, home: WriterHome, genesis: Genesis, slots: list[Slo
     """
     if path.exists():
         raise UsageError("there is something at this place already", hint="Choose a name that is not taken.")
-    with _under_way(path) as part:
+    with under_way(path) as part:
         _first_rows(part, genesis, slots, home, UNCERTIFIED)
 
 

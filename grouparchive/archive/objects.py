@@ -3,11 +3,19 @@
 import sqlite3
 import threading
 from collections.abc import Iterator
+from typing import Final
 
 from grouparchive.archive.schema import blob, number, storage
 from grouparchive.crypto.signing import ManifestEntry
 from grouparchive.crypto.vaults import KeyRing
 from grouparchive.errors import Damaged
+
+_NAMES: Final = {"segment": "posts", "roster": "people", "blob": "file", "record": "its own note"}
+
+
+def object_name(entry: ManifestEntry) -> str:
+    """How messages speak of an object: what it is, and the first 8 hex digits of its oid. Whose it is nobody knows here."""
+    return f"{_NAMES.get(entry.kind, 'object')} {entry.oid.hex()[:8]}"
 
 
 def row_sizes(db: sqlite3.Connection, oid: bytes, lock: threading.Lock) -> list[tuple[int, int]]:

@@ -21,7 +21,7 @@ import msgspec
 
 from grouparchive.archive import chain
 from grouparchive.archive.chain import CommitInfo
-from grouparchive.archive.objects import object_key, read_rows, row_sizes
+from grouparchive.archive.objects import object_key, object_name, read_rows, row_sizes
 from grouparchive.archive.schema import open_database
 from grouparchive.archive.sealing import SEGMENT_KIND
 from grouparchive.archive.statements import Statements, read_statements, understand
@@ -37,6 +37,10 @@ from grouparchive.model.records import AnyRecord, Vault
 
 THREADS: Final = 2
 _AHEAD: Final = 6
+_UNREADABLE: Final = (
+    "Keep this file as it is. What is whole in it can be saved: grouparchive verify --repair NEW-FILE. "
+    "If there are other copies, name each with --archive."
+)
 
 
 class Archive:
@@ -73,11 +77,16 @@ class Archive:
             Damaged: so much so that nothing of it can be read.
             ArchiveBusy: another run holds it.
         """
-        db = open_database(path, readonly=True)
         try:
-            return cls(path, db)
-        except BaseException:
-            db.close()
+            db = open_database(path, readonly=True)
+            try:
+                return cls(path, db)
+            except BaseException:
+                db.close()
+                raise
+        except Damaged as error:
+            if error.hint == Damaged.default_hint:
+                error.hint = _UNREADABLE
             raise
 
     def adopt(self, writers: Iterable[chain.Writer], statements: Statements) -> None:
@@ -273,11 +282,11 @@ class Reader:
     ) -> Iterator[tuple[CommitInfo, int, bytes]]:
         """As `segments`, with each one's number in the list of objects."""
         wanted = self.objects(vault) if objects is None else list(objects)
-        ahead: deque[tuple[CommitInfo, int, Future[bytes]]] = deque()
+        ahead: deque[tuple[CommitInfo, ManifestEntry, int, Future[bytes]]] = deque()
         threads = ThreadPoolExecutor(THREADS, thread_name_prefix="open")
         try:
             for number, (commit, entry) in enumerate(wanted):
-                ahead.append((commit, number, threads.submit(self.payload, entry)))
+                ahead.append((commit, entry, number, threads.submit(self.payload, entry)))
                 if len(ahead) > _AHEAD:
                     yield from self._arrived(*ahead.popleft())
             while ahead:
@@ -286,12 +295,12 @@ class Reader:
             threads.shutdown(wait=True, cancel_futures=True)
 
     def _arrived(
-        self, commit: CommitInfo, number: int, future: Future[bytes]
+        self, commit: CommitInfo, entry: ManifestEntry, number: int, future: Future[bytes]
     ) -> Iterator[tuple[CommitInfo, int, bytes]]:
         try:
             data = future.result()
         except Damaged as error:
-            self.note(commit, error)
+            self.note(commit, error, entry)
             return
         yield commit, number, data
 
@@ -321,9 +330,9 @@ class Reader:
                 try:
                     yield commit, msgspec.json.decode(self.payload(entry), type=CommitRecord)
                 except Damaged as error:
-                    self.note(commit, error)
+                    self.note(commit, error, entry)
                 except codec.UNREADABLE:
-                    self.note(commit, Damaged("its note about itself cannot be read"))
+                    self.note(commit, Damaged("it cannot be read"), entry)
 
     def payload(self, entry: ManifestEntry) -> bytes:
         """The decompressed lines of one segment, from a twin where it is damaged here.
@@ -369,9 +378,9 @@ class Reader:
             }  # fmt: skip
         return self._blobs
 
-    def note(self, commit: CommitInfo, error: GroupArchiveError) -> None:
-        """Remember that something of a commit is damaged."""
-        sentence = f"{commit}: {error.message}"
+    def note(self, commit: CommitInfo, error: GroupArchiveError, entry: ManifestEntry | None = None) -> None:
+        """Remember that something of a commit is damaged, or one of its objects."""
+        sentence = f"{commit}: {object_name(entry)}: {error.message}" if entry else f"{commit}: {error.message}"
         with self._lock:
             if sentence not in self.damage:
                 self.damage.append(sentence)

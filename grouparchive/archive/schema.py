@@ -4,7 +4,7 @@ import errno
 import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -63,6 +63,19 @@ def create_tables(connection: sqlite3.Connection) -> None:
     database = Database(connection)
     for name, (columns, key) in _TABLES.items():
         database.table(name).create(columns, pk=key if len(key) > 1 else key[0], not_null=set(columns))
+
+
+def schema_of(connection: sqlite3.Connection | None) -> list[tuple[object, ...]]:
+    """All entries of a file's schema; with None, those that an archive should have."""
+    if connection is None:
+        with closing(sqlite3.connect(":memory:")) as fresh:
+            create_tables(fresh)
+            return schema_of(fresh)
+    found = connection.execute(
+        "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid LIMIT 1000"
+    ).fetchall()
+    # Names stand in brackets where an older sqlite-utils has made the tables.
+    return [(*entry, str(sql).replace("[", '"').replace("]", '"')) for *entry, sql in found]
 
 
 def open_database(path: Path, *, readonly: bool) -> sqlite3.Connection:

@@ -115,7 +115,7 @@ def read_statements(db: sqlite3.Connection, genesis: Genesis) -> Statements:
             prev = None
         expected = place + 1
         try:
-            one = _checked(row, genesis)
+            one = checked(row, genesis)
         except Damaged as error:
             damage.append(f"statement {place}: {error.message}")
             prev = None
@@ -127,7 +127,12 @@ def read_statements(db: sqlite3.Connection, genesis: Genesis) -> Statements:
     return understand(genesis, signed, damage)
 
 
-def _checked(row: tuple[object, ...], genesis: Genesis) -> Signed:
+def checked(row: tuple[object, ...], genesis: Genesis) -> Signed:
+    """A row of the table (number, type, statement, signature) as the statement that the owner signed.
+
+    Raises:
+        Damaged: it is none.
+    """
     place, kind, encoded, signature = number(row[0]), text(row[1]), blob(row[2]), blob(row[3])
     statement = Statement.decode(encoded)
     if (statement.archive_id, statement.number, statement.type) != (genesis.archive_id, place, kind):
@@ -233,6 +238,7 @@ __all__ = [
     "Signed",
     "Statements",
     "append_statement",
+    "checked",
     "follow",
     "insert_statement",
     "merged",

@@ -45,7 +45,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "wipe": "grouparchive.cli.wipe:wipe",
     },
     "Keys and copies": {
-        "verify": "grouparchive.cli.archive:verify",
+        "verify": "grouparchive.cli.verify:verify",
         "writer": "grouparchive.cli.writers:writer",
         "demo": "grouparchive.cli.demo:demo",
     },

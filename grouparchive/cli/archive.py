@@ -1,4 +1,4 @@
-"""Making an archive and checking one: `init` and `verify`."""
+"""Making an archive: `init`."""
 
 import os
 from collections.abc import Mapping
@@ -8,16 +8,13 @@ from pathlib import Path
 import click
 
 from grouparchive.archive.create import create_archive
-from grouparchive.archive.verify import verify as verify_archive
-from grouparchive.archive.verify import verify_deep
 from grouparchive.cli.app import Command
 from grouparchive.cli.join import join
-from grouparchive.cli.output import many, size
 from grouparchive.cli.papers import Chosen, Papers, choose, new_file
 from grouparchive.cli.profile import Config
 from grouparchive.cli.surroundings import Run, start
 from grouparchive.crypto.slots import SlotRow, new_passphrase_slots
-from grouparchive.errors import Damaged, UsageError
+from grouparchive.errors import UsageError
 
 
 @click.command(cls=Command)
@@ -165,49 +162,3 @@ def _second_way(run: Run, chosen: Chosen, *, only_passphrase: bool) -> Chosen:
     if not run.secrets.choose(question, missing=missing, option=option):
         raise UsageError("no second way in was chosen", hint=f"Give it with {option}.")
     return chosen
-
-
-@click.command(cls=Command)
-@click.option("--deep", is_flag=True, help="Also unlock, and decode every record and file.")
-@click.pass_context
-def verify(context: click.Context, *, deep: bool) -> None:
-    r"""Check an archive: chain, signatures, every byte.
-
-    Needs no secret. With --deep it asks for one, and opens and decodes everything as well. What is damaged is named by its
-    commit; all else stays readable.
-
-    \b
-    Example:
-      grouparchive verify
-      grouparchive verify --deep --archive /media/stick/group.gar
-    """
-    run = start(context)
-    problems: list[str] = []
-    for path in run.archive_paths:
-        with run.output.progress("Verifying") as progress:
-            report = verify_archive(path, pinned=run.pinned(path), progress=progress.count)
-        run.output.line(
-            f"{many(report.commits, 'commit')} by {many(report.writers, 'writer')}, "
-            f"{many(report.objects, 'object')}, {size(report.size)}"
-        )
-        run.output.event("archive", commits=report.commits, objects=report.objects, bytes=report.size)
-        problems += report.problems
-    if deep and not problems:
-        for reader in run.unlock():
-            with run.output.progress("Decoding") as progress:
-                found = verify_deep(reader, progress=progress.count)
-            problems += found.problems
-            run.output.line(
-                f"{many(found.records, 'record')} and {many(found.blobs, 'file')} decoded, {size(found.size)}"
-            )
-            run.output.event("decoded", records=found.records, files=found.blobs, bytes=found.size)
-    for problem in problems:
-        run.output.line(problem)
-        run.output.event("damage", text=problem)
-    if problems:
-        raise Damaged(
-            f"the archive is damaged: {problems[0]}",
-            hint="Keep this file as it is and fetch another copy. What is not damaged can still be read and exported.",
-        )
-    run.output.line("Nothing is damaged, and no commit is missing between the first and the last.")
-    run.output.done(damaged=0)

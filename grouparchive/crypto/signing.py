@@ -34,7 +34,7 @@ class Genesis:
     @property
     def archive_id(self) -> bytes:
         """SHA-256 over the encoded genesis: 32 bytes."""
-        return hashlib.sha256(b"ga1/genesis\0" + self.encode()).digest()
+        return archive_id_of(self.encode())
 
     def encode(self) -> bytes:
         """The stored form."""
@@ -62,6 +62,11 @@ class Genesis:
         want(KEY_SIZE, nonce, owner_pk)
         want(PUBLIC_SIZE, content_pk, roster_pk)
         return cls(nonce, content_pk, roster_pk, owner_pk)
+
+
+def archive_id_of(genesis: bytes) -> bytes:
+    """The id of the archive with such a genesis, in its stored form."""
+    return hashlib.sha256(b"ga1/genesis\0" + genesis).digest()
 
 
 @dataclass(frozen=True, slots=True)
