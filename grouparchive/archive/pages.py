@@ -7,6 +7,7 @@ All input is hostile; nothing here follows a pointer more often than a row's sta
 the file beyond one bit a page.
 """
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
@@ -173,8 +174,13 @@ class Pages:
     # --- pages ---------------------------------------------------------------------------------------------------
 
     def _read(self, offset: int, size: int) -> bytes:
-        with storage():
+        """What the disk gives: nothing where it cannot read any more."""
+        try:
             return os.pread(self._file, size, offset)
+        except OSError as error:
+            if error.errno != errno.EIO:
+                raise
+            return b""
 
     def _page(self, page: int) -> bytes:
         data = self._read((page - 1) * PAGE_SIZE, PAGE_SIZE)

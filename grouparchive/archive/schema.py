@@ -46,6 +46,10 @@ _TABLES: Final[dict[str, tuple[dict[str, type], tuple[str, ...]]]] = {
 }
 
 _NOT_OURS = "this file is not a grouparchive archive"
+_WAS_OURS = (
+    "Check the path after --archive. If it was an archive once, this saves what is left of it: "
+    "grouparchive verify --repair NEW-FILE"
+)
 _FULL = ("the disk is full; nothing that was saved before is lost", "Free some space, then run this again.")
 _READ_ONLY = (
     "the place cannot be written to; nothing was changed",
@@ -72,7 +76,7 @@ def schema_of(connection: sqlite3.Connection | None) -> list[tuple[object, ...]]
             create_tables(fresh)
             return schema_of(fresh)
     found = connection.execute(
-        "SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid LIMIT 1000"
+        "SELECT rowid, type, name, tbl_name, sql FROM sqlite_master ORDER BY rowid LIMIT 1000"
     ).fetchall()
     # Names stand in brackets where an older sqlite-utils has made the tables.
     return [(*entry, str(sql).replace("[", '"').replace("]", '"')) for *entry, sql in found]
@@ -126,11 +130,11 @@ def _look(path: Path) -> None:
         raise NoArchive("the archive cannot be opened", hint="Check that you may read the file.") from error
     ours = int.from_bytes(head[68:72], "big") == APPLICATION_ID
     if len(head) < 100 or not (ours or head.startswith(_MAGIC)):
-        raise NoArchive(_NOT_OURS)
+        raise NoArchive(_NOT_OURS, hint=_WAS_OURS)
     if not head.startswith(_MAGIC):
         raise Damaged("the archive's first bytes are damaged")
     if not ours:
-        raise NoArchive(_NOT_OURS)
+        raise NoArchive(_NOT_OURS, hint=_WAS_OURS)
     if int.from_bytes(head[60:64], "big") > USER_VERSION:
         raise NoArchive(
             "the archive was made by a newer version of grouparchive",
