@@ -62,9 +62,8 @@ class Archive:
         self.statements: Statements = understand(self.genesis, ())
         self.commits: list[CommitInfo] = []
         self.revoked: list[CommitInfo] = []
-        self._faults: list[
-            str
-        ] = []  # of slots and tables; those of chains are found anew whenever something is adopted
+        self.slots_readable = True
+        self._faults: list[str] = []  # of tables; those of chains are found anew whenever something is adopted
         self._read_tables()
         self._read_chains()
 
@@ -100,6 +99,7 @@ class Archive:
             self.slots = chain.read_slots(self.db)
             self._faults += [f"key slot {n}: damaged" for n, row in enumerate(self.slots) if not self._sound(row)]
         except Damaged as error:
+            self.slots_readable = False
             self._faults.append(f"key slots: {error.message}")
         try:
             self.writers = chain.read_writers(self.db)

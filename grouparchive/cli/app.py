@@ -25,6 +25,7 @@ WORST_FIRST = (13, 12, 11, 20, 4, 3)
 SECTIONS: dict[str, dict[str, str]] = {
     "Every day": {
         "init": "grouparchive.cli.archive:init",
+        "kit": "grouparchive.cli.kit:kit",
         "source": "grouparchive.cli.sources:source",
         "backup": "grouparchive.cli.backup:backup",
         "status": "grouparchive.cli.backup:status",
@@ -47,6 +48,7 @@ SECTIONS: dict[str, dict[str, str]] = {
     "Keys and copies": {
         "verify": "grouparchive.cli.verify:verify",
         "writer": "grouparchive.cli.writers:writer",
+        "key": "grouparchive.cli.keys:key",
         "demo": "grouparchive.cli.demo:demo",
     },
 }

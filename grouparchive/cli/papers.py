@@ -3,7 +3,7 @@ anything is made, written once, never over another file, and all taken away agai
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,33 +61,31 @@ class Papers:
         alone = {"content": roots["content"]} if made else roots
         rows = passphrase_slots(alone)
         if self._chosen.recovery:
-            rows += self.recovery(self._chosen.recovery, archive_id, epoch, alone)
+            key = RecoveryKey(generate_recovery())
+            opening = new_recovery_slots(key, archive_id, epoch, alone)
+            self.recovery(self._chosen.recovery, key, archive_id, opening)
+            rows += opening
         if made and self._chosen.folder:
-            rows += self.shares(self._chosen.folder, made, archive_id, epoch, roots)
+            opening = new_share_slots(made, archive_id, epoch, roots)
+            self.shares(self._chosen.folder, made, archive_id, opening)
+            rows += opening
         if self._chosen.keys is None:
             return rows
         self._write(self._chosen.keys, write_keys_text(rows, archive_id))
         return []
 
-    def recovery(self, path: Path, archive_id: bytes, epoch: int, roots: Mapping[str, bytes]) -> list[SlotRow]:
-        """A new recovery key in a file, and its rows. Raises as `issue`."""
-        key = generate_recovery()
-        rows = new_recovery_slots(RecoveryKey(key), archive_id, epoch, roots)
-        self._write(path, write_recovery_text(key, archive_id, rows if self._chosen.keys else ()))
-        return rows
+    def recovery(self, path: Path, key: RecoveryKey, archive_id: bytes, rows: Sequence[SlotRow]) -> None:
+        """Write a recovery file. It brings its rows along where the archive holds none. Raises as `issue`."""
+        self._write(path, write_recovery_text(key.key, archive_id, rows if self._chosen.keys else ()))
 
-    def shares(
-        self, folder: Path, made: NewShares, archive_id: bytes, epoch: int, roots: Mapping[str, bytes]
-    ) -> list[SlotRow]:
-        """The files of the holders, and the rows of their set. Raises as `issue`."""
-        rows = new_share_slots(made, archive_id, epoch, roots)
+    def shares(self, folder: Path, made: NewShares, archive_id: bytes, rows: Sequence[SlotRow]) -> None:
+        """Write a file for each holder, likewise. Raises as `issue`."""
         if not folder.exists():
             folder.mkdir(mode=0o700)
             self._folders.append(folder)
         for number in range(made.quorum.total):
             text = write_share_text(made, number, archive_id, rows if self._chosen.keys else ())
             self._write(folder / f"share-{number + 1}.txt", text)
-        return rows
 
     def take_back(self) -> None:
         """Remove everything that was written."""
@@ -124,18 +122,28 @@ def choose(recovery: str | None, shares: str | None, shares_dir: str | None, key
             "--shares K/N and --shares-dir DIR belong together",
             hint="Such as: --shares 2/3 --shares-dir /media/stick/shares",
         )
-    folder = Path(shares_dir).expanduser().absolute() if shares_dir else None
     quorum = check_quorum(shares) if shares else None
     if quorum:
         new_shares(*quorum)  # complains about an impossible one before anything is made
-    if folder and not folder.parent.is_dir():
+    folder = new_folder(shares_dir) if shares_dir else None
+    return Chosen(new_file(recovery, "recovery file") if recovery else None, quorum, folder, keys)
+
+
+def new_folder(where: str) -> Path:
+    """A place for the files of a new set of shares: a folder without any, or one that can be made.
+
+    Raises:
+        UsageError: it is neither.
+    """
+    folder = Path(where).expanduser().absolute()
+    if not folder.parent.is_dir():
         raise UsageError("the folder that the shares' folder would be in is not there", hint="Make it first.")
-    if folder and folder.exists() and (not folder.is_dir() or any(map(_is_share, folder.iterdir()))):
+    if folder.exists() and (not folder.is_dir() or any(map(_is_share, folder.iterdir()))):
         raise UsageError(
             "there are share files in that folder already, and they are never overwritten",
             hint="Name another --shares-dir.",
         )
-    return Chosen(new_file(recovery, "recovery file") if recovery else None, quorum, folder, keys)
+    return folder
 
 
 def new_file(where: str | Path, what: str) -> Path:

@@ -74,8 +74,6 @@ class Secrets:
             WrongSecret, Damaged: as `use` does.
         """
         brought = self._bring(archive, keys)
-        if not archive.slots and not brought.rows:
-            raise brought.damage or _missing_keys(known=keys is not None)
         if brought.secret is not None:
             return use(brought.secret, brought.rows)
         if self._options.passphrase_file:
@@ -98,11 +96,23 @@ class Secrets:
         raise AssertionError  # pragma: no cover - the loop returns or raises
 
     def apart(self, archive: Archive, keys: Path | None) -> list[SlotRow]:
-        """The slot rows that are kept apart from an archive, as far as they are here: see `unlock`."""
+        """The slot rows that are kept apart from an archive, as far as they are here. Raises as `_bring`."""
         return self._bring(archive, keys).rows
 
+    def keys_file(self, keys: Path | None) -> Path | None:
+        """The keys file that was named, else the one that the profile knows of, if it is there."""
+        for where in self._options.key_files:
+            if where != STDIN and not has_recovery_key(self._document(where, "keys file")):
+                return Path(where).expanduser().absolute()
+        return keys if keys is not None and keys.exists() else None
+
     def _bring(self, archive: Archive, keys: Path | None) -> _Brought:
-        """Read what was given: shares before a recovery key, a recovery key before a passphrase."""
+        """Read what was given: shares before a recovery key, a recovery key before a passphrase.
+
+        Raises:
+            UsageError: there are no slot rows at all, in the archive or elsewhere; or as `read`.
+            Damaged: likewise, and that is because they cannot be read.
+        """
         archive_id, brought = archive.archive_id, _Brought()
         for where in self._options.key_files:
             text = self._document(where, "recovery file")
@@ -123,6 +133,10 @@ class Secrets:
                 self._output.warn(f"the keys file that this profile remembers was left out: {error.message}")
                 brought.damage = error if isinstance(error, Damaged) else brought.damage
         brought.rows = list(dict.fromkeys(brought.rows))
+        if not archive.slots and not brought.rows:
+            if not archive.slots_readable:
+                raise Damaged("the key slots of the archive are damaged", hint="Fetch another copy of the archive.")
+            raise brought.damage or _missing_keys(known=keys is not None)
         return brought
 
     def _document(self, where: str, what: str) -> str:
@@ -143,7 +157,7 @@ class Secrets:
         """A secret from a person: the passphrase, or shares where the archive has some."""
         if "shares" not in kinds:
             return Passphrase(self.ask("Passphrase of the archive", missing="the passphrase"))
-        self._must_ask("the passphrase, or the shares", HOW)
+        self._must_ask("the passphrase (or the shares)", HOW)
         if "passphrase" in kinds:
             label = "Passphrase of the archive (only Enter: type shares)"
             typed = click.prompt(label, hide_input=True, default="", show_default=False, err=True)

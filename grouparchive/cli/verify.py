@@ -4,20 +4,33 @@ from pathlib import Path
 
 import click
 
+from grouparchive.archive.reader import Archive
 from grouparchive.archive.repair import repair as repair_archive
 from grouparchive.archive.verify import verify as verify_archive
 from grouparchive.archive.verify import verify_deep
+from grouparchive.archive.witness import Position, newest, prove
 from grouparchive.cli.app import Command
+from grouparchive.cli.files import read_bounded
 from grouparchive.cli.output import many, size
+from grouparchive.cli.qr import signs
 from grouparchive.cli.surroundings import Run, start
+from grouparchive.cli.times import when
+from grouparchive.crypto.witness import read_witness
+from grouparchive.crypto.words import check_words
 from grouparchive.errors import Damaged, UsageError
+
+_A_LINE = 5
 
 
 @click.command(cls=Command)
 @click.option("--deep", is_flag=True, help="Also unlock, and decode every record and file.")
 @click.option("--repair", metavar="OUT", help="Save what is whole to this new file, from all copies named.")
+@click.option("--witness", "witnesses", metavar="W", multiple=True, help="The words noted before, or a file with them.")
+@click.option("--print-witness", is_flag=True, help="Show the words that prove the archive as it is now.")
 @click.pass_context
-def verify(context: click.Context, *, deep: bool, repair: str | None) -> None:
+def verify(
+    context: click.Context, *, deep: bool, repair: str | None, witnesses: tuple[str, ...], print_witness: bool
+) -> None:
     r"""Check an archive: chain, signatures, every byte.
 
     Needs no secret. With --deep it asks for one, and opens and decodes everything as well. What is damaged is named by its
@@ -26,24 +39,38 @@ def verify(context: click.Context, *, deep: bool, repair: str | None) -> None:
     With --repair it writes a new file with everything that is whole in any of the copies you name, and says what is lost for
     good. Needs no secret either, works when the file can no longer be opened, and never changes a copy.
 
+    A witness is 13 words that stand for the archive as it is now. Kept on paper, away from this machine and from all copies,
+    they prove later that nothing was taken out, changed, or rolled back since: --witness fails when an older or another archive
+    lies there. Note new ones from time to time.
+
     \b
     Example:
-      grouparchive verify
+      grouparchive verify --print-witness
+      grouparchive verify --witness "enjoy mother senior ..."
       grouparchive verify --deep --archive /media/stick/group.gar
       grouparchive verify --repair new.gar --archive group.gar --archive /media/stick/group.gar
     """
     run = start(context)
     if repair is None:
-        _verify(run, deep=deep)
-    elif deep:
+        proofs = [read_witness(_words(given)) for given in witnesses]
+        _verify(run, deep=deep, proofs=proofs, print_witness=print_witness)
+    elif deep or witnesses or print_witness:
         raise UsageError(
-            "--repair and --deep exclude each other", hint="Repair first, then: verify --deep --archive OUT"
+            "--repair goes alone", hint="Repair first, then look at the new file: verify --deep --archive OUT"
         )
     else:
         _repair(run, Path(repair).expanduser().absolute())
 
 
-def _verify(run: Run, *, deep: bool) -> None:
+def _words(given: str) -> str:
+    """The words of a witness: as they were typed, or out of a file."""
+    path = Path(given).expanduser()
+    if " " in given.strip() or not path.is_file():
+        return given
+    return read_bounded(path, "file with the witness").decode("utf-8", "replace")
+
+
+def _verify(run: Run, *, deep: bool, proofs: list[tuple[str, ...]], print_witness: bool) -> None:
     problems: list[str] = []
     paths = run.archive_paths
     for path in paths:
@@ -60,6 +87,7 @@ def _verify(run: Run, *, deep: bool) -> None:
             f"{many(report.objects, 'object')}, {size(report.size)}"
         )
         run.output.event("archive", commits=report.commits, objects=report.objects, bytes=report.size)
+        run.output.line(f"Check-words, as on the sheets of its kit: {' '.join(check_words(report.archive_id))}")
         problems += report.problems
     if deep and not problems:
         for reader in run.unlock():
@@ -80,7 +108,49 @@ def _verify(run: Run, *, deep: bool) -> None:
             "make a whole one: grouparchive verify --repair NEW-FILE --archive THIS --archive OTHER",
         )
     run.output.line("Nothing is damaged, and no commit is missing between the first and the last.")
+    archives = run.open() if proofs or print_witness else []
+    _prove(run, archives, proofs)
+    if print_witness:
+        _print_witness(run, newest(archives))
     run.output.done(damaged=0)
+
+
+def _prove(run: Run, archives: list[Archive], proofs: list[tuple[str, ...]]) -> None:
+    """Hold what was noted elsewhere against what is here."""
+    for found in prove(archives, proofs) if proofs else []:
+        what = "statement" if found.of_owner else "commit"
+        after = sum(
+            position.seq - found.seq for position in newest(archives) if position.writer == found.writer
+        )  # one of each chain
+        run.output.line(
+            f"The witness fits {what} {found.seq} of {when(found.time)}: all up to there is as it was when you noted it."
+        )
+        run.output.line(f"Since then: {many(after, what)}.")
+        run.output.event(
+            "witness", writer=found.writer, seq=found.seq, time=found.time, owner=found.of_owner, after=after
+        )
+
+
+def _print_witness(run: Run, positions: list[Position]) -> None:
+    for position in positions:
+        what = "the owner's statements" if position.of_owner else f"machine {position.writer[:8]}"
+        run.output.line()
+        run.output.line(f"Witness of {what}, up to number {position.seq} of {when(position.time)}:")
+        numbered = [f"{place}. {word}" for place, word in enumerate(position.words, 1)]
+        for first in range(0, len(numbered), _A_LINE):
+            run.output.line("    " + "  ".join(numbered[first : first + _A_LINE]))
+        run.output.line(signs(" ".join(position.words)))
+        run.output.event(
+            "print-witness",
+            writer=position.writer,
+            seq=position.seq,
+            time=position.time,
+            owner=position.of_owner,
+            words=" ".join(position.words),
+        )
+    run.output.note(
+        "Write the words down, or photograph the square, and keep them where nobody reaches who reaches the archive."
+    )
 
 
 def _repair(run: Run, out: Path) -> None:

@@ -16,6 +16,7 @@ MAX_TEXT = 128 * 1024
 _WIDTH = 64
 _SIZE = 4  # bytes before the rows that say how long they are: what follows them on the paper does not count
 _ARCHIVE = re.compile(r"^[ \t>]*archive:[ \t]*([0-9a-f \t-]+?)[ \t]*\r?$", re.IGNORECASE | re.MULTILINE)
+_WORDS = re.compile(r"^[ \t>]*words:", re.IGNORECASE | re.MULTILINE)
 _SLOTS = re.compile(r"^[ \t>]*slots:([A-Za-z0-9+/=\s>]*)", re.IGNORECASE | re.MULTILINE)
 
 
@@ -96,6 +97,8 @@ def read_keys_text(text: str, archive_id: bytes) -> list[SlotRow]:
         WrongSecret: it belongs to another archive.
         Damaged: what it holds is cut short or malformed.
     """
+    if _WORDS.search(text[:MAX_TEXT]):
+        raise UsageError("this is a share", hint="Give it with --share-file F, and as many others as are needed.")
     named = named_archive(text)
     if named is None or not _SLOTS.search(text[:MAX_TEXT]):
         raise UsageError(

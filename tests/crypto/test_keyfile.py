@@ -13,7 +13,7 @@ from grouparchive.crypto.shares import new_shares, read_share_text, write_share_
 from grouparchive.crypto.slotrow import MAX_ROWS, SlotRow, pack_rows, unpack_rows
 from grouparchive.crypto.slots import RecoveryKey
 from grouparchive.crypto.words import check_words, to_words
-from grouparchive.errors import Damaged, UsageError, WrongSecret
+from grouparchive.errors import Damaged, GroupArchiveError, UsageError, WrongSecret
 
 AID = bytes(range(32))
 KEY = bytes(range(100, 132))
@@ -148,3 +148,32 @@ def test_check_words_are_four_and_those_of_the_archive() -> None:
     assert len(check_words(AID)) == 4
     assert check_words(AID) != check_words(bytes(32))
     assert to_words(b"\0\0\x10\x00\x00", 4) == ["academic", "acid", "academic", "academic"]
+
+
+LINES = st.sampled_from(
+    [
+        f"archive: {keyfile.short_id(AID)}",
+        "archive: 0000-0000-0000-0000",
+        "key: ABCD-EFGH",
+        "words: academic acid",
+        "slots: AAAA",
+        "slots:",
+        "> ",
+        *TEXT.splitlines(),
+        *write_recovery_text(KEY, AID).splitlines(),
+    ]
+)
+
+
+@given(st.lists(LINES | st.text(max_size=30), max_size=20).map("\n".join))
+def test_any_text_is_read_or_refused_in_plain_words(text: str) -> None:
+    for read in (read_keys_text, read_recovery_text, read_share_text, read_slots_block):
+        try:
+            read(text, AID)
+        except GroupArchiveError as error:
+            assert error.message  # noqa: PT017 - either is fine
+            assert error.hint  # noqa: PT017 - either is fine
+    try:
+        slots.open_slots(ROWS, AID, slots.Shares((text, text)))
+    except GroupArchiveError as error:
+        assert error.hint  # noqa: PT017 - either is fine
