@@ -6,6 +6,8 @@ zstd module (`backports.zstd`, or Python 3.14), and a way in: the passphrase in 
     python standalone_reader.py lane.archive --passphrase-file FILE > everything.jsonl
     python standalone_reader.py lane.archive --recovery-file FILE --blobs FOLDER > everything.jsonl
 
+Where the archive holds no keys itself, a recovery file brings its own; a passphrase needs `--keys-file FILE` besides.
+
 Each line is one record, with its `"vault"` and the number of its `"commit"` added, in the order of section 14, not folded; the
 keys that the archive keeps for itself (`secret`) are left out. What the owner has stated about people follows, with the number
 of its `"statement"`. `--blobs` also writes the archived files, under the names that the records' `blob` fields give. What can
@@ -236,6 +238,21 @@ def open_slot(row: Mapping[str, Any], archive: bytes, kek: bytes) -> bytes | Non
         raise DamagedError("a key slot is damaged") from None
 
 
+def slots_in(text: str) -> list[dict[str, Any]]:
+    """The slot rows that stand after `slots:` in a keys file or a recovery file."""
+    letters = "".join(sign for sign in text.partition("slots:")[2] if sign not in " >=\r\n\t")
+    if not letters:
+        return []
+    size = 4 + int.from_bytes(base64.b64decode(letters[:8])[:4], "big")
+    letters = letters[: -(-size * 4 // 3)]
+    data = base64.b64decode(letters + "=" * (-len(letters) % 4))[4:size]
+    names = ("slot_id", "vault", "epoch", "type", "params", "commitment", "nonce", "wrapped", "checksum")
+    rows: list[dict[str, Any]] = [dict(zip(names, unlp(packed, 9), strict=True)) for packed in unlp(data)]
+    for row in rows:
+        row |= {"vault": row["vault"].decode(), "type": row["type"].decode(), "epoch": number(row["epoch"])}
+    return rows
+
+
 # --- section 12: the SQLite file -------------------------------------------------------------------------------------
 
 TABLES = {"genesis", "slots", "writers", "commits", "keys", "rows", "statements"}
@@ -321,11 +338,12 @@ class Archive:
                 except DamagedError as error:
                     self.tell(f"keys of epoch {epoch}: {error}")
 
-    def unlock(self, passphrase: str | None, recovery: str | None) -> None:
-        """Try every slot (section 5)."""
+    def unlock(self, passphrase: str | None, recovery: str | None, apart: str) -> None:
+        """Try every slot (section 5), those in the text of a document first."""
         known: dict[bytes, bytes] = {}  # one Argon2 for the rows that share their parameters
-        for row in self.db.execute("SELECT * FROM slots ORDER BY rowid LIMIT 256"):
-            if (row["type"] == "passphrase") != (passphrase is not None):
+        wanted = "recovery" if passphrase is None else "passphrase"
+        for row in [*slots_in(apart), *self.db.execute("SELECT * FROM slots ORDER BY rowid LIMIT 256")]:
+            if row["type"] != wanted:
                 continue
             try:
                 params = row["params"]
@@ -425,11 +443,13 @@ def main() -> int:
     way = parser.add_mutually_exclusive_group(required=True)
     way.add_argument("--passphrase-file", type=Path)
     way.add_argument("--recovery-file", type=Path)
+    parser.add_argument("--keys-file", type=Path, help="where the archive holds no keys itself")
     parser.add_argument("--blobs", type=Path, metavar="FOLDER", help="also write the archived files there")
     given = parser.parse_args()
     archive = Archive(given.archive)
     secret = (given.passphrase_file or given.recovery_file).read_text(encoding="utf-8")
-    archive.unlock(secret.rstrip("\r\n") if given.passphrase_file else None, secret)
+    apart = given.keys_file.read_text(encoding="utf-8") if given.keys_file else secret if given.recovery_file else ""
+    archive.unlock(secret.rstrip("\r\n") if given.passphrase_file else None, secret, apart)
     if not archive.keys:
         print("the secret does not fit", file=sys.stderr)
         return 13 if archive.damage else 12

@@ -88,10 +88,10 @@ def init(  # noqa: PLR0917 - click hands the options over by name
             path.unlink(missing_ok=True)
         run.profile.drop_writer()
         raise
-    _say_made(run, chosen, genesis.archive_id)
+    _say_made(run, path, chosen, genesis.archive_id)
 
 
-def _say_made(run: Run, chosen: Chosen, archive_id: bytes) -> None:
+def _say_made(run: Run, path: Path, chosen: Chosen, archive_id: bytes) -> None:
     line = run.output.line
     line(f"The archive is made, and this machine may add to it. Its id: {archive_id.hex()[:16]}")
     what = "the posts" if chosen.shares else "everything"
@@ -107,6 +107,10 @@ def _say_made(run: Run, chosen: Chosen, archive_id: bytes) -> None:
         line(
             "The keys file is written. Without it the passphrase opens nothing: keep a copy of it apart from the archive."
         )
+        if chosen.keys.parent == path.parent:
+            run.output.warn(
+                "the keys file lies beside the archive: who copies the folder has both, so move one of them"
+            )
     if not chosen.recovery and not chosen.shares:
         line("There is no second way in: without the passphrase the archive is lost.")
     run.output.note("Next: grouparchive source add NAME PLATFORM ...")

@@ -36,12 +36,12 @@ _STYLE = f"""
 .sheet .soft {{ color: #444; }}
 .sheet li {{ margin: .35rem 0; }}
 .numbered {{ columns: 3; column-gap: 1.5rem; margin: .5rem 0; padding: 0; list-style: none; font: 600 1.05rem/1.75 {_MONO}; }}
-.sheet .numbered li {{ margin: 0; break-inside: avoid; }}
+.sheet .numbered li {{ margin: 0; break-inside: avoid; white-space: nowrap; }}
 .numbered span {{ display: inline-block; width: 2rem; margin-right: .5rem; text-align: right; color: #666; font-weight: 400;
   font-size: .85rem; }}
 .beside h2:first-child {{ margin-top: 0; }}
-.beside {{ display: flex; gap: 1.5rem; align-items: flex-start; }}
-.beside > :first-child {{ flex: 1; }}
+.beside {{ display: flex; flex-wrap: wrap; gap: 1.5rem; align-items: flex-start; }}
+.beside > :first-child {{ flex: 1 1 16rem; }}
 .qr svg {{ display: block; width: 64mm; height: 64mm; background: #fff; }}
 .check {{ border: 2px solid #000; border-radius: .4rem; padding: .5rem .9rem; margin: .6rem 0; }}
 .check b {{ font-size: 1.25rem; letter-spacing: .02em; }}

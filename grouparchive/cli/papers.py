@@ -2,6 +2,7 @@
 anything is made, written once, never over another file, and all taken away again when the making fails.
 """
 
+import contextlib
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -92,7 +93,8 @@ class Papers:
         for path in self._written:
             path.unlink(missing_ok=True)
         for folder in self._folders:
-            folder.rmdir()
+            with contextlib.suppress(OSError):  # somebody else put something there meanwhile
+                folder.rmdir()
 
     def _write(self, path: Path, text: str) -> None:
         try:

@@ -15,7 +15,7 @@ from grouparchive.archive.reader import Archive
 from grouparchive.cli.app import Globals
 from grouparchive.cli.files import open_to_others, read_bounded
 from grouparchive.cli.output import Output
-from grouparchive.crypto.keyfile import MAX_TEXT, read_keys_text, read_slots_block
+from grouparchive.crypto.keyfile import MAX_TEXT, is_named, named_archive, read_keys_text, read_slots_block
 from grouparchive.crypto.recovery import has_recovery_key, read_recovery_text
 from grouparchive.crypto.shares import MOST_SHARES, WORDS, read_share_text
 from grouparchive.crypto.slots import Passphrase, RecoveryKey, Shares, SlotRow, Unlocking
@@ -114,8 +114,7 @@ class Secrets:
             Damaged: likewise, and that is because they cannot be read.
         """
         archive_id, brought = archive.archive_id, _Brought()
-        for where in self._options.key_files:
-            text = self._document(where, "recovery file")
+        for text in self._key_texts(archive_id):
             if has_recovery_key(text):
                 brought.secret = RecoveryKey(read_recovery_text(text, archive_id))
                 self._add_block(brought, text, archive_id)
@@ -138,6 +137,12 @@ class Secrets:
                 raise Damaged("the key slots of the archive are damaged", hint="Fetch another copy of the archive.")
             raise brought.damage or _missing_keys(known=keys is not None)
         return brought
+
+    def _key_texts(self, archive_id: bytes) -> list[str]:
+        """The key files that are of an archive, or all when none is: the first complaint is then about what was given."""
+        texts = [self._document(where, "recovery file") for where in self._options.key_files]
+        own = [text for text in texts if is_named(named_archive(text) or "", archive_id)]
+        return own or texts
 
     def _document(self, where: str, what: str) -> str:
         """As `read`, once for a run: several archives may want it."""

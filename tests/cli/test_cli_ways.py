@@ -272,8 +272,23 @@ def test_ways_in_that_make_no_sense_make_nothing(machine: Machine, ways: list[st
 
 
 def test_only_a_passphrase_with_the_keys_apart(machine: Machine) -> None:
-    machine.init("--only-passphrase", "--detached", machine.drawer)
+    assert "beside" not in machine.init("--only-passphrase", "--detached", machine.drawer).err
     machine.run("verify", "--deep", opened=True)
+
+
+def test_keys_beside_the_archive_are_hardly_apart(machine: Machine) -> None:
+    assert "lies beside the archive" in machine.init("--only-passphrase", "--detached", machine.folder).err
+
+
+def test_several_archives_each_with_its_own_key_files(made: Made, tmp_path: Path) -> None:
+    (tmp_path / "second").mkdir()
+    other = Machine(tmp_path / "second")
+    other.init("--recovery-file", other.recovery, "--detached", other.drawer)
+    both = ["--archive", made.machine.archive, "--archive", other.archive]
+    apart = other.drawer / "group.gar.keys"
+    assert GROUP in other.run(*both, "--key-file", made.recovery, "--key-file", other.recovery, "groups").out
+    assert GROUP in other.run(*both, "--key-file", made.keys, "--key-file", apart, "groups", opened=True).out
+    failure(other, 12, *both, "--key-file", made.recovery, "groups")
 
 
 def test_a_person_types_shares(made: Made) -> None:
