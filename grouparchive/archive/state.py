@@ -79,7 +79,7 @@ class WriterState:
                 # WAL without a sync per transaction: losing the newest rounds in a power cut only costs reading again.
                 self._db.execute("PRAGMA journal_mode = WAL")
                 self._db.execute("PRAGMA synchronous = NORMAL")
-                self._db.execute("PRAGMA cache_size = -65536")
+                self._db.execute("PRAGMA cache_size = -49152")
                 self._db.executescript(_LAYOUT)
                 new = self._db.execute("SELECT 1 FROM events LIMIT 1").fetchone() is None
             except sqlite3.Error:

@@ -1,6 +1,7 @@
 """Appending: what comes back, what counts as news, who is kept out, and that a kill at any step does no harm."""
 
 import base64
+import contextlib
 import json
 import os
 import shutil
@@ -16,7 +17,7 @@ import pytest
 from grouparchive.archive import writer as writer_module
 from grouparchive.archive.home import KEY_DAYS, WriterHome
 from grouparchive.archive.reader import Archive
-from grouparchive.archive.state import WriterState
+from grouparchive.archive.state import WriterState, tag
 from grouparchive.archive.verify import verify
 from grouparchive.errors import ArchiveBusy, Damaged, GroupArchiveError, NoArchive, UsageError
 from grouparchive.model.records import (
@@ -158,6 +159,12 @@ def test_things_that_look_alike_are_different_news(made: Any) -> None:
     with made.writer() as writer:
         assert all(writer.fresh_many(alike))
         assert not any(writer.fresh_many(alike))
+        writer.commit()
+    with contextlib.closing(sqlite3.connect(made.home.folder / "state.sqlite")) as state:
+        kept = {bytes(row[0]) for row in state.execute("SELECT tag FROM events")}
+    assert len(kept) == len(alike)
+    key = made.home.keys.events[0].key
+    assert {tag(key, "message", "!a", "11", "bc"), tag(key, "edit", "!ab", "0", "c")} <= kept  # as docs/FORMAT.md says
 
 
 def test_whole_files_are_known_without_end_once_their_commit_stands(made: Any) -> None:
