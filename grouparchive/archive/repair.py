@@ -8,7 +8,7 @@ import contextlib
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -17,11 +17,11 @@ from grouparchive.archive.create import under_way
 from grouparchive.archive.objects import object_name
 from grouparchive.archive.reader import Archive
 from grouparchive.archive.salvage import Salvage
-from grouparchive.archive.schema import create_tables, storage
+from grouparchive.archive.schema import create_tables, open_database, storage
 from grouparchive.archive.statements import insert_statement
 from grouparchive.archive.verify import Progress, VerifyReport, all_objects, verify
 from grouparchive.crypto.signing import Genesis, ManifestEntry
-from grouparchive.errors import Damaged, UsageError
+from grouparchive.errors import ArchiveBusy, Damaged, GroupArchiveError, UsageError
 
 _BATCH: Final = 256
 
@@ -40,7 +40,8 @@ class RepairReport:
 def repair(
     copies: Sequence[Path], out: Path, *, pinned: bytes | None = None, progress: Progress | None = None
 ) -> RepairReport:
-    """Write what is sound in any of the copies to a new file.
+    """Write what is sound in any of the copies to a new file. The copies stay as they are; only what a killed run left half
+    done is rolled back first, as before any reading.
 
     Args:
         copies: files of one archive, whatever is left of them; where they differ, those named first are preferred.
@@ -50,13 +51,17 @@ def repair(
 
     Raises:
         UsageError: there is something at `out`, or the copies are of different archives.
+        ArchiveBusy: another run is writing to a copy.
         NoArchive: a copy is not there, or there is nothing of an archive in them.
         Damaged: not even the archive's genesis or a single commit is left.
         GroupArchiveError: the disk is full or cannot be written to.
     """
     if out.exists() or out.is_symlink():
         raise UsageError("a file of that name is there already, and is never overwritten", hint="Name another.")
-    with Salvage(copies) as found:
+    with contextlib.ExitStack() as held:
+        for path in copies:
+            held.enter_context(_at_rest(path))
+        found = held.enter_context(Salvage(copies))
         found.scan(progress)
         genesis = found.genesis(pinned)
         with under_way(out) as part:
@@ -75,6 +80,22 @@ def repair(
     told = {sentence.partition(":")[0] for sentence in lost}
     lost += [problem for problem in report.problems if problem.partition(":")[0] not in told]
     return RepairReport(report, lost, doubtful)
+
+
+@contextlib.contextmanager
+def _at_rest(path: Path) -> Iterator[None]:
+    """Keep other runs from changing a copy meanwhile, and roll back what a killed one left, if SQLite can open it at all."""
+    with contextlib.ExitStack() as held:
+        try:
+            db = held.enter_context(contextlib.closing(open_database(path, readonly=True)))
+            with storage():
+                db.execute("BEGIN")
+                db.execute("SELECT count(*) FROM genesis").fetchone()
+        except ArchiveBusy:
+            raise
+        except GroupArchiveError:
+            held.close()  # what it is worth is found out page by page
+        yield
 
 
 def _lists(db: sqlite3.Connection, genesis: Genesis, found: Salvage) -> None:

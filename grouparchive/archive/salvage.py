@@ -107,9 +107,9 @@ class Salvage:
         told = self._told()
         known = {one.archive_id: one for one in map(_genesis, births) if one is not None}
         claimed = [archive_id for archive_id in known if archive_id in told]
-        if len(claimed) > 1:
+        if pinned is None and len(claimed) > 1:
             raise UsageError("the files named are copies of different archives", hint="Name copies of one archive.")
-        if pinned is not None and claimed and claimed != [pinned]:
+        if pinned is not None and claimed and pinned not in claimed:
             raise Damaged(
                 "this is not the archive that this profile was made for: its keys are others",
                 hint="Somebody may have swapped the file. Name a copy of your own archive.",

@@ -28,7 +28,7 @@ from grouparchive.crypto.statements import Revocation
 from grouparchive.errors import Damaged, GroupArchiveError, WrongSecret
 from grouparchive.model.records import Member, Message, Secret
 
-COMMITS = 9
+COMMITS = 6
 Held = dict[int, set[Any]]
 
 
@@ -199,9 +199,9 @@ def draw(patient: Patient, count: int, chance: random.Random) -> Iterator[int]:
         yield chance.randrange(whole) if number % 2 else chance.choice(table_pages) + chance.randrange(16384)
 
 
-@pytest.fixture
-def patient(tmp_path: Path) -> Patient:
-    return Patient(tmp_path, 70_000)
+@pytest.fixture(scope="module")
+def patient(tmp_path_factory: pytest.TempPathFactory) -> Patient:
+    return Patient(tmp_path_factory.mktemp("patient"), 70_000)
 
 
 def test_flipped_bytes(patient: Patient) -> None:

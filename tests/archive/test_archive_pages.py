@@ -69,7 +69,7 @@ def found(path: Path, *, live: bool = True) -> list[tuple[str, tuple[Any, ...]]]
         return sorted((one.table, pages.load(one.place)) for one in pages.cells() if one.live is live)
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=20)
 @given(st.data())
 def test_it_finds_the_rows_that_sqlite_finds(data: st.DataObject) -> None:
     with database() as (path, db):
@@ -199,7 +199,7 @@ def sample() -> bytes:
         return path.read_bytes()
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=20)
 @given(patches=st.lists(st.tuples(st.integers(0, 1 << 30), st.binary(min_size=1, max_size=12)), max_size=40))
 def test_a_patched_file_never_ends_in_more_than_our_errors(sample: bytes, patches: list[tuple[int, bytes]]) -> None:
     data = bytearray(sample)
@@ -232,7 +232,7 @@ page = st.one_of(
 )
 
 
-@settings(deadline=None, max_examples=25)
+@settings(deadline=None, max_examples=20)
 @given(st.lists(page, max_size=6), st.integers(0, 300))
 def test_invented_pages_never_end_in_more_than_our_errors(pages: list[bytes], cut: int) -> None:
     data = b"".join(one.ljust(PAGE, one[-1:] or b"\0")[:PAGE] for one in pages)
