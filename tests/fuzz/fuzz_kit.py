@@ -78,7 +78,8 @@ _DEEP: Any = functools.reduce(lambda inner, _: [inner], range(300), 1)
 ODD: tuple[Any, ...] = (
     None, True, -1, 0, 1, 2**31, 2**53, 2**64, -(2**70), 0.5, 1e308, float("nan"), "", "x", "a" * 5000, "\ud800", "\0\n\x1b[2J",
     "4" * 4301, "@ada:example.org", "{member:", "../../etc/passwd", "0" * 32, "m.room.message", "<b>" * 40, [], {}, [[]],
-    [None], {"": ""}, {"a": {"b": []}}, ["x"] * 300, _DEEP,
+    [None], {"": ""}, {"a": {"b": []}}, ["x"] * 300, _DEEP, "[" * 40_000, "[" * 900 + "]" * 900,
+    '{"join_rule": [], "geo_uri": {}, "algorithm": [], "ban": "x"}',
 )  # fmt: skip
 
 
@@ -86,14 +87,14 @@ MAX_BENDS = 12
 
 
 def bent(document: Any, data: bytes) -> bytes:
-    """A document as JSON, with what the bytes name replaced by something odd, removed, doubled, or put elsewhere."""
+    """A document as JSON, with what the bytes name replaced by something odd, removed, doubled, moved, or left alone."""
     document = copy.deepcopy(document)
     for at in range(0, min(len(data), MAX_BENDS * 3) - 2, 3):
         places = list(_places(document))
         if not places:
             break
         holder, key = places[(data[at] * 256 + data[at + 2]) % len(places)]
-        what = data[at + 1] % (len(ODD) + 4)
+        what = data[at + 1] % (len(ODD) + 5)
         if what < len(ODD):
             holder[key] = copy.deepcopy(ODD[what])
         elif what == len(ODD):
@@ -103,7 +104,7 @@ def bent(document: Any, data: bytes) -> bytes:
         elif what == len(ODD) + 2:
             other, name = places[data[at + 2] % len(places)]
             holder[key] = copy.deepcopy(other[name])
-        else:
+        elif what == len(ODD) + 3:
             holder[key] = str(holder[key]) + chr(data[at + 2])
     return json.dumps(document).encode()
 

@@ -19,11 +19,19 @@ from grouparchive.archive.reader import Archive, Reader
 from grouparchive.archive.verify import verify, verify_deep
 from grouparchive.archive.writer import Writer
 from grouparchive.archive.zstd import MAX_PLAIN, compress, decompress
+from grouparchive.cli import plan_words
+from grouparchive.cli.export_html import write_site
+from grouparchive.cli.output import Output
+from grouparchive.cli.surroundings import Opened
 from grouparchive.crypto.slots import RecoveryKey, SlotRow, new_recovery_slots
 from grouparchive.errors import Damaged, GroupArchiveError
 from grouparchive.model import codec
+from grouparchive.model import plan as p
 from grouparchive.model import records as r
+from grouparchive.platforms.sandbox.target import SandboxTarget
 from grouparchive.restore.desire import ArchiveTimelines, desired
+from grouparchive.restore.expand import expand
+from grouparchive.restore.planner import make_plan
 
 SECRET = RecoveryKey(bytes(range(32)))
 ME, YOU = "1" * 32, "2" * 32
@@ -113,6 +121,29 @@ def look_around(reader: Reader) -> None:
     finally:
         view.close()
     verify_deep(reader)
+
+
+def export_and_plan(reader: Reader) -> None:
+    """A site to read, and a way back: what people make of an archive."""
+    view = fold([reader])
+    place = SandboxTarget(folder() / "there.sqlite", lambda *_: ME, view.blob)
+    site = folder() / "site"
+    site.mkdir(exist_ok=True)
+    opened = Opened([reader], view, Output())
+    try:
+        for group in view.groups():
+            write_site(site, opened, group, None, with_roster=True, say=lambda _: None)
+            for authors in ("ghost", "anonymous"):
+                policy = p.Policy(key="11" * 32, content="all", authors=authors)  # type: ignore[arg-type]
+                timelines = ArchiveTimelines(view, view.blob)
+                plan = make_plan(desired(view, group.ref), place.observe(), place.performs, policy, timelines)
+                plan_words.lines(plan_words.facts(plan))
+                for action in plan.actions:
+                    if isinstance(action, p.Replay):
+                        list(expand(action, plan, timelines))
+    finally:
+        place.close()
+        view.close()
 
 
 @target(b"", b"\0\0\1\2\3", bytes(range(40)))
@@ -219,6 +250,7 @@ def records_by_a_thief(data: bytes) -> None:
         found[vault].append(codec.encode(record))
     with saying(**{kind: b"\n".join(some) for kind, some in found.items()}) as reader:
         look_around(reader)
+        export_and_plan(reader)
 
 
 def commit_note(data: bytes) -> None:

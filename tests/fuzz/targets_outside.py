@@ -12,6 +12,7 @@ from html.parser import HTMLParser
 from typing import Any
 
 import httpx
+import msgspec
 from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
@@ -260,8 +261,8 @@ def opener() -> Any:
 def decrypted(data: bytes) -> None:
     """What stands in an encrypted message: written by somebody in the room, seen by no server."""
     try:
-        plain = json.loads(data)
-    except (ValueError, RecursionError):
+        plain = msgspec.json.decode(data)
+    except codec.UNREADABLE:
         return
     found = opener()
     found._decrypt = lambda *_: plain if isinstance(plain, dict) else None

@@ -8,11 +8,18 @@ HISTORY = (
     b'{"type":"m.room.history_visibility","event_id":"$e","sender":"@a:b","origin_server_ts":1,'
     b'"state_key":"","content":{"history_visibility":["joined"]}}'
 )
+LEVELS = (
+    b'{"type":"m.room.power_levels","event_id":"$e","sender":"@a:b","origin_server_ts":1,'
+    b'"state_key":"","content":{"users":{"@a:b":"%s"}}}'
+)
 FOUND = [
     # A setting of a kind that no dictionary takes, written by a thief of the backup machine, ended `apply`.
     ("matrix-setting", b'{"join_rule": []}'),
     # The same as a room's state, which any of its moderators can send, ended every backup.
     ("matrix-timeline", HISTORY),
+    # Levels as strings, which old rooms have, that look like numbers to one function and not to another: likewise.
+    ("matrix-state", LEVELS % b"--5"),
+    ("matrix-state", LEVELS % b"100\\u001e"),
 ]
 
 

@@ -15,6 +15,7 @@ Settings are named by their Matrix event type and hold only fields that we know,
     m.space.child              on the child: {"suggested": true}
 """
 
+import re
 import time as clock
 from collections.abc import Callable, Iterable
 from typing import Any, TypeAlias
@@ -43,6 +44,7 @@ MAX_CHILDREN = 2000
 MAX_TOPIC = 65_536
 _CREATORS_RULE = 12  # from this room version on, creators stand above all levels
 _OWNER = 100
+_NUMBER = re.compile(r" {0,20}-?[0-9]{1,18} {0,20}")
 _STATES: dict[str, str] = {"join": "join", "invite": "invite", "knock": "knock"}
 _ROLE_NAMES = {_OWNER: "Admin", 50: "Moderator"}
 _LEVELS = ("ban", "events_default", "invite", "kick", "redact", "state_default", "users_default")
@@ -283,7 +285,7 @@ def _has_creators(create: Json) -> bool:
 
 def _level(value: object, default: int) -> int:
     """A level; old rooms have them as strings."""
-    if isinstance(value, str) and value.strip().lstrip("-").isdecimal() and len(value) < 20:
+    if isinstance(value, str) and _NUMBER.fullmatch(value):
         value = int(value)
     if isinstance(value, int) and not isinstance(value, bool) and -(2**53) < value < 2**53:
         return value
