@@ -18,8 +18,8 @@ from grouparchive.archive.slots import replace_slots
 from grouparchive.cli import keys, qr
 from grouparchive.crypto.keyfile import read_slots_block
 from grouparchive.crypto.recovery import read_recovery_text
-from grouparchive.crypto.shares import read_share_text
-from grouparchive.crypto.slots import Argon2Cost, is_sound, new_passphrase_slots
+from grouparchive.crypto.shares import new_shares, read_share_text
+from grouparchive.crypto.slots import Argon2Cost, RecoveryKey, is_sound, new_passphrase_slots, new_share_slots
 from grouparchive.crypto.words import check_words
 from grouparchive.errors import ArchiveBusy, Damaged
 
@@ -168,6 +168,21 @@ def test_shares_take_the_members_from_the_single_secrets(mine: Machine) -> None:
     assert "last way to the members" in failure["error"]
     split(mine, "--passphrase-file", mine.passphrase, folder="more", code=12)
     assert not (mine.drawer / "more").exists()
+
+
+def test_who_sees_only_the_posts_cannot_remove_a_way_to_the_members(kept: Machine) -> None:
+    archive = Archive.open(kept.archive)
+    key = RecoveryKey(read_recovery_text(kept.recovery.read_text(), archive.archive_id))
+    roots = {vault: opened.root for vault, opened in archive.roots(key).items()}
+    archive.close()
+    split(kept, "--key-file", kept.recovery)
+    before = Archive.open(kept.archive).slots
+    second = new_share_slots(new_shares(2, 2), archive.archive_id, 0, roots)
+    replace_slots(kept.archive, archive.archive_id, before=before, after=[*before, *second])
+    kept.run("key", "remove", second[0].slot_id.hex(), opened=True, code=12)
+    assert slot_rows(kept) == len(before) + 2
+    kept.run(*shares_of(kept, 1, 2), "key", "remove", second[0].slot_id.hex())
+    assert slot_rows(kept) == len(before)
 
 
 def test_a_new_set_of_shares_replaces_the_old(mine: Machine) -> None:

@@ -129,6 +129,14 @@ def test_a_share_that_is_not_genuine(made: NewShares, rows: list[SlotRow]) -> No
         assert time.monotonic() - started < 2
 
 
+def test_shares_that_ask_for_hours_of_stretching_are_not_tried(made: NewShares, rows: list[SlotRow]) -> None:
+    for change in ({"iteration_exponent": 15}, {"extendable": False}):
+        both = [forged(words, **change) for words in made.mnemonics[:2]]
+        with patch.object(shares, "combine_mnemonics") as combine:
+            assert "put in the place of the real one" in refused(Damaged, rows, *both)
+        combine.assert_not_called()
+
+
 def test_a_slot_that_is_not_genuine(made: NewShares, rows: list[SlotRow]) -> None:
     thief = NewShares(b"t" * 32, made.quorum, ())
     put = slots.new_share_slots(thief, AID, 0, ROOTS)
