@@ -13,8 +13,8 @@ import msgspec
 
 from grouparchive.archive.chain import Writer, put_writer, read_genesis
 from grouparchive.archive.reader import Reader
-from grouparchive.archive.schema import open_database, storage
-from grouparchive.archive.statements import Signed, Statements, append_statement, read_statements
+from grouparchive.archive.schema import begin, identity, open_database, storage, sweep
+from grouparchive.archive.statements import EpochKeys, Signed, Statements, append_statement, read_statements
 from grouparchive.archive.writer import clock
 from grouparchive.archive.zstd import compress, decompress
 from grouparchive.crypto.objects import ObjectSealer
@@ -57,9 +57,9 @@ class OwnerSession:
         self._seed = seed
         self._now = now
 
-    def store(self, vault: Vault, kind: str, payload: bytes) -> ManifestEntry:
-        """Seal an object to the newest keys."""
-        keys = self.statements.keys[-1]
+    def store(self, vault: Vault, kind: str, payload: bytes, keys: EpochKeys | None = None) -> ManifestEntry:
+        """Seal an object to the newest keys, or to those that will be."""
+        keys = keys or self.statements.keys[-1]
         sealer = ObjectSealer(self._genesis.archive_id, vault, kind)
         rows = list(sealer.rows([payload]))
         sealed = VaultPublicKey(keys.of(vault)).seal_key(
@@ -102,10 +102,11 @@ def owner_session(
         NoArchive, ArchiveBusy, GroupArchiveError: the file is gone, held, or cannot be written.
         Damaged: another archive lies there now.
     """
+    opened = identity(path)
     db = open_database(path, readonly=False)
     try:
-        with storage():
-            db.execute("BEGIN IMMEDIATE")
+        begin(db, path, opened)
+        sweep(path)
         genesis = _same_archive(db, archive_id)
         yield OwnerSession(db, genesis, read_statements(db, genesis), seed, now)
         with storage():

@@ -17,11 +17,13 @@ from grouparchive.archive.index import EventIndex, Place, Post
 from grouparchive.archive.moment import Moment, parse_moment
 from grouparchive.archive.people import People
 from grouparchive.archive.reader import Reader
+from grouparchive.archive.suppressed import Erased, suppressed
 from grouparchive.crypto.signing import ManifestEntry
 from grouparchive.errors import Damaged, UsageError
 from grouparchive.model import codec
 from grouparchive.model.plan import Person
 from grouparchive.model.records import (
+    NOBODY,
     AnyRecord,
     Attachment,
     Ban,
@@ -93,6 +95,7 @@ class View:
         self.asked = moment
         self._open_message = open_message
         self._people = People(moment)
+        self._erased = self._people.erased = Erased(suppressed(readers))
         self._numbers: dict[MemberId, int] = {}
         self._index = EventIndex()
         self._segments: list[tuple[Reader, CommitInfo, ManifestEntry]] = []
@@ -167,6 +170,8 @@ class View:
 
     def _content_record(self, commit: CommitInfo, record: AnyRecord, place: Place) -> None:
         match record:
+            case Message() | Edit() | Reaction() | Vote() if self._hidden(record):
+                self._index.delete(record.channel, record.ref)
             case Message() | Edit() | Reaction() | Vote():
                 if self.asked.takes_event(commit, record):
                     opened = self._opened(record)
@@ -180,7 +185,19 @@ class View:
             case _ if self.asked.takes_commit(commit):
                 self._state(record)
 
+    def _hidden(self, record: Post) -> bool:
+        """Is this by somebody who was erased?"""
+        if not self._erased:
+            return False
+        hidden = self._people.canonical(record.author) == NOBODY
+        opened = self._opened(record)
+        if isinstance(opened, Message):
+            self._erased.used("content", (file.ref for file in opened.media), hidden=hidden)
+        return hidden
+
     def _state(self, record: AnyRecord) -> None:
+        if isinstance(record, Group | Channel):
+            self._erased.used("content", [record.avatar], hidden=False)
         match record:
             case Group():
                 self._groups[record.origin, record.ref] = record
@@ -260,7 +277,7 @@ class View:
 
     def gaps(self) -> list[Gap]:
         """What could not be had, each once."""
-        return list(self._gaps.values())
+        return [self._erased.gap(gap) for gap in self._gaps.values()]
 
     def counts(self) -> dict[str, int]:
         """How many of each kind of thing are there."""
@@ -269,7 +286,7 @@ class View:
             "channels": len(self._channels),
             "members": len({one.id for group in self._groups.values() for one in self.people(group.ref)}),
             **self._index.counts(),
-            "attachments": len(self._attachments),
+            "attachments": sum(not self._erased.hides_file(*named) for named in self._attachments),
         }
 
     def message_count(self, channel: Ref) -> int:
@@ -298,7 +315,7 @@ class View:
 
     def attachment(self, ref: Ref, vault: Vault = "content") -> Attachment | None:
         """Where a file's bytes are, None where they were never had."""
-        return self._attachments.get((vault, ref))
+        return None if self._erased.hides_file(vault, ref) else self._attachments.get((vault, ref))
 
     def blob(self, blob_id: str) -> Iterator[bytes]:
         """A file's bytes in pieces, from the archive that has it.

@@ -1,17 +1,18 @@
 """Who is who across runs: each run gives people new ids, and the roster's tables fold them into one person again."""
 
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any
 
 from msgspec.structs import replace
 
 from grouparchive.archive.chain import CommitInfo
 from grouparchive.archive.index import Post
 from grouparchive.archive.moment import Moment
+from grouparchive.archive.suppressed import ID, Erased, Suppressed
 from grouparchive.model.plan import Person
 from grouparchive.model.records import (
+    NOBODY,
     AnyRecord,
     Ban,
     Edit,
@@ -23,8 +24,6 @@ from grouparchive.model.records import (
     Roster,
     Setting,
 )
-
-_ID: Final = re.compile(r"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
 
 @dataclass(slots=True)
@@ -44,6 +43,7 @@ class People:
         self._snapshots: dict[Ref, _Snapshot] = {}
         self._open: tuple[CommitInfo | None, set[Ref]] = (None, set())  # rosters that the current commit has begun
         self.members: dict[MemberId, Member] = {}
+        self.erased = Erased(Suppressed())
 
     def add(self, commit: CommitInfo, record: AnyRecord) -> None:
         """Take in one record of the roster."""
@@ -64,6 +64,11 @@ class People:
         return self._open[1]
 
     def _member(self, record: Member, *, selected: bool) -> None:
+        if record.id == NOBODY:
+            return  # no honest writer gives anybody this id, and it must not come to stand for somebody
+        if self.erased.hides(record):
+            self._canonical[record.id] = NOBODY
+            return
         person = self._by_identity.setdefault((record.platform, record.origin, record.native), record.id)
         self._canonical.setdefault(record.id, person)
         known = self.members.get(person)
@@ -79,7 +84,9 @@ class People:
             self._selected.add(person)
 
     def canonical(self, member: MemberId) -> MemberId:
-        """The one id of a person: the first that any commit gave them. An id that the roster does not know stays itself."""
+        """The one id of a person: the first that any commit gave them; `NOBODY` where they were erased. An id that the roster
+        does not know stays itself.
+        """
         return self._canonical.get(member, member)
 
     def people(self, channels: Iterable[Ref]) -> list[Person]:
@@ -89,6 +96,8 @@ class People:
             snapshot = self._snapshots.get(channel, _Snapshot())
             for one in snapshot.memberships:
                 person = self.canonical(one.member)
+                if person == NOBODY:
+                    continue
                 found.setdefault(person, {})[channel] = replace(one, member=person)
         return [Person(id=person, memberships=tuple(places.values())) for person, places in found.items()]
 
@@ -98,13 +107,15 @@ class People:
         for channel in channels:
             for ban in self._snapshots.get(channel, _Snapshot()).bans:
                 member = self.canonical(ban.member)
+                if member == NOBODY:
+                    continue
                 by: MemberId = self.canonical(ban.by) if ban.by else ""
                 found[channel, member] = replace(ban, member=member, by=by, reason=self.text(ban.reason))
         return list(found.values())
 
     def text(self, text: str) -> str:
         """A text with the ids in it made canonical, also where they stand in JSON."""
-        return _ID.sub(lambda match: self.canonical(match[0]), text) if self._canonical else text
+        return ID.sub(lambda match: self.canonical(match[0]), text) if self._canonical else text
 
     def event(self, record: Post) -> Post:
         """An event with all ids in it made canonical."""

@@ -193,6 +193,12 @@ class Archive:
             if key.public.data != expected.get((opened.epoch, vault)):
                 raise Damaged("a key slot opens, but what it holds is not this archive's key")
             found[vault] = (opened, key)
+        newest = self.statements.keys[-1].epoch
+        if any(opened.epoch != newest for opened, _ in found.values()):
+            raise WrongSecret(
+                "the archive's keys were changed since this secret was made: it opens older copies only",
+                hint="Use a secret that was made when the keys were changed, or later.",
+            )
         return found
 
 
@@ -248,6 +254,10 @@ class Reader:
                 hint="Use the secret that opens both parts.",
             )
         return self._keys[vault]
+
+    def over(self, archive: Archive) -> "Reader":
+        """The same keys over the same archive, opened anew."""
+        return Reader(archive, self._keys)
 
     def check(self) -> None:
         """To be called when all was read.

@@ -117,6 +117,52 @@ def open_database(path: Path, *, readonly: bool) -> sqlite3.Connection:
     return connection
 
 
+def identity(path: Path) -> tuple[int, int]:
+    """Which file lies at a path now: device and inode.
+
+    Raises:
+        NoArchive: there is none.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        raise NoArchive("there is no archive at this place") from None
+    return found.st_dev, found.st_ino
+
+
+def begin(connection: sqlite3.Connection, path: Path, opened: tuple[int, int]) -> None:
+    """Begin to write in the file that was opened, if it still is the one at its path: a rewriting puts a new file in its
+    place, and what was added to the old one after that would be lost.
+
+    Raises:
+        ArchiveBusy: somebody else holds the file for too long, or has replaced it.
+        NoArchive: it is gone.
+    """
+    with storage():
+        connection.execute("BEGIN IMMEDIATE")
+    there = False
+    try:
+        there = identity(path) == opened
+    finally:
+        if not there:
+            connection.execute("ROLLBACK")
+    if not there:
+        raise ArchiveBusy("the archive was rewritten meanwhile", hint="Nothing was lost. Run this again.")
+
+
+def rewrite_path(path: Path) -> Path:
+    """Where the new file is built that will take an archive's place (`rewrite.py`)."""
+    return path.with_name(path.name + ".rewrite")
+
+
+def sweep(path: Path) -> None:
+    """Take away what a killed rewriting left beside an archive. Only for who holds the archive, as with `begin`."""
+    left = rewrite_path(path)
+    with storage():
+        for name in (left, left.with_name(left.name + "-journal")):
+            name.unlink(missing_ok=True)
+
+
 def _look(path: Path) -> None:
     """The first bytes, before SQLite sees them."""
     try:

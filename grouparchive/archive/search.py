@@ -12,6 +12,7 @@ import msgspec
 
 from grouparchive.archive.chain import CommitInfo
 from grouparchive.archive.reader import Reader
+from grouparchive.archive.suppressed import Hidden
 from grouparchive.errors import Damaged, UsageError
 from grouparchive.model import codec
 from grouparchive.model.records import AnyRecord, Edit, Message, Ref
@@ -27,6 +28,7 @@ def search(
     *,
     channels: Collection[Ref] | None = None,
     open_message: Callable[[Message], AnyRecord] | None = None,
+    hidden: Hidden | None = None,
 ) -> Iterator[Hit]:
     """Messages and edits that hold all the words, upper or lower case, each event once, in reading order.
 
@@ -37,6 +39,7 @@ def search(
         words: what to look for; each anywhere in the text, also inside a word.
         channels: only in these.
         open_message: opens end-to-end encrypted messages; without it they are passed over.
+        hidden: the people who were erased, in all archives that are searched together.
 
     Raises:
         UsageError: there is no word.
@@ -61,6 +64,10 @@ def search(
                 record = open_message(record)
             if not isinstance(record, (Message, Edit)) or (channels is not None and record.channel not in channels):
                 continue
+            if hidden:
+                if hidden.holds(record):
+                    continue
+                record = hidden.cleared(record)
             key = (type(record).__name__, record.channel, record.ref)
             if key not in seen and _holds(record, wanted):
                 seen.add(key)

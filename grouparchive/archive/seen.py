@@ -77,9 +77,9 @@ class Seen:
                 return self._state_is_new(("room_key", channel, session), record.key.encode())
             case Gap(code=code, scope=scope):
                 return self._state_is_new(("gap", code, scope), b"")
-            case Attachment(ref=ref):
+            case Attachment(ref=ref, blob=blob):
                 if fresh := self.fresh_media(ref, "content"):
-                    self.mark_media(ref, "content")
+                    self.mark_media(ref, "content", blob)
                 return fresh
         slot = _slot(record)
         return True if slot is None else self._state_is_new(slot, codec.encode(record))
@@ -93,9 +93,9 @@ class Seen:
         name = tag(self._keys.lasting, "media", vault, ref)
         return name not in self._faces if vault == "roster" else self._value(name) is None
 
-    def mark_media(self, ref: str, vault: Vault) -> None:
-        """A file's bytes are stored."""
-        self._files(vault)[tag(self._keys.lasting, "media", vault, ref)] = b""
+    def mark_media(self, ref: str, vault: Vault, blob: str) -> None:
+        """A file's bytes are stored, in this blob."""
+        self._files(vault)[tag(self._keys.lasting, "media", vault, ref)] = bytes.fromhex(blob)
 
     def blob(self, digest: bytes, vault: Vault) -> bytes | None:
         """The blob that holds these bytes already."""

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from grouparchive.archive import chain
-from grouparchive.archive.schema import open_database, storage
+from grouparchive.archive.schema import begin, identity, open_database, storage
 from grouparchive.crypto.slotrow import MAX_ROWS, SlotRow
 from grouparchive.errors import ArchiveBusy, Damaged, UsageError
 
@@ -41,9 +41,10 @@ def replace_slots(path: Path, archive_id: bytes, *, before: Sequence[SlotRow], a
     """
     if len(after) > MAX_ROWS:
         raise UsageError("an archive cannot have that many ways in", hint="Remove one: grouparchive key remove SLOT")
+    opened = identity(path)
     with contextlib.closing(open_database(path, readonly=False)) as db, storage():
         db.execute("PRAGMA secure_delete = ON")
-        db.execute("BEGIN IMMEDIATE")
+        begin(db, path, opened)
         try:
             _check(db, archive_id, before)
             db.execute("DELETE FROM slots")

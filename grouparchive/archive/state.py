@@ -16,7 +16,7 @@ from typing import Final
 import msgspec
 
 from grouparchive.archive.schema import BUSY_SECONDS, storage
-from grouparchive.crypto.primitives import local_tag, lp, open_local, seal_local
+from grouparchive.crypto.primitives import KEY_SIZE, local_tag, lp, open_local, seal_local
 from grouparchive.errors import Damaged
 from grouparchive.model.codec import UNREADABLE
 
@@ -179,6 +179,16 @@ class WriterState:
         self._db.executemany("INSERT OR REPLACE INTO lasting (tag, value) VALUES (?, ?)", waiting.lasting)
         self._db.executemany("INSERT OR REPLACE INTO cursors (tag, source, sealed) VALUES (?, ?, ?)", waiting.cursors)
         self._db.execute("UPDATE rounds SET waiting = NULL WHERE number = ?", (number,))
+
+    def let_go(self, oids: Iterable[bytes]) -> None:
+        """These objects are gone from the archive: the files that they held are not there any more."""
+        gone = set(oids)
+        with storage():
+            rows = self._db.execute("SELECT tag, value FROM lasting WHERE length(value) = ?", (KEY_SIZE,))
+            tags = [(named,) for named, value in rows if value in gone]
+            self._db.execute("BEGIN IMMEDIATE")
+            self._db.executemany("DELETE FROM lasting WHERE tag = ?", tags)
+            self._db.execute("COMMIT")
 
     def expire(self, now: int) -> None:
         """Forget events seen more than 30 days ago. The newest round stays: it says that this state was used."""

@@ -19,9 +19,10 @@ import msgspec
 from grouparchive.archive import chain
 from grouparchive.archive.chain import CommitInfo
 from grouparchive.archive.home import WriterHome
-from grouparchive.archive.schema import open_database, storage
+from grouparchive.archive.schema import begin, identity, open_database, rewrite_path, storage, sweep
 from grouparchive.archive.sealing import SEGMENT_KIND, Sealing
 from grouparchive.archive.seen import Seen
+from grouparchive.archive.state import WriterState
 from grouparchive.archive.statements import EpochKeys, Statements, read_statements
 from grouparchive.crypto.signing import Genesis, Manifest, next_seed, seed_public, sign_commit
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError
@@ -76,6 +77,7 @@ class Writer:
     def __init__(
         self,
         db: sqlite3.Connection,
+        place: tuple[Path, tuple[int, int]],
         genesis: Genesis,
         *,
         keys: EpochKeys,
@@ -84,6 +86,7 @@ class Writer:
         now: Callable[[], int],
     ) -> None:
         self._db = db
+        self._place = place  # where the file lies, and which file that was
         self._genesis = genesis
         self._home = home
         self._seen = seen
@@ -113,8 +116,10 @@ class Writer:
         """
         with ExitStack() as stack:
             stack.enter_context(home.lock())
+            place = (path, identity(path))
             db = open_database(path, readonly=False)
             stack.callback(db.close)
+            _sweep(db, *place)
             genesis = chain.read_genesis(db)
             if genesis.archive_id != pinned:
                 raise Damaged(
@@ -129,8 +134,9 @@ class Writer:
             stack.callback(state.close)
             _catch_up(db, home)
             state.settle(head for head in state.prepared() if _stands(db, home, head))
+            obey(statements, home, state)
             state.expire(now())
-            writer = cls(db, genesis, keys=statements.keys[-1], home=home, seen=Seen(home.keys, state), now=now)
+            writer = cls(db, place, genesis, keys=statements.keys[-1], home=home, seen=Seen(home.keys, state), now=now)
             stack.callback(writer._sealing.close)
             writer._open = stack.pop_all()
             return writer
@@ -173,7 +179,7 @@ class Writer:
         if vault is None:
             vault = vault_of(record)
         if type(record) is Attachment:
-            self._seen.mark_media(record.ref, vault)
+            self._seen.mark_media(record.ref, vault, record.blob)
         buffer = self._buffers[vault]
         buffer.lines.append(line)
         buffer.size += len(line) + 1
@@ -244,7 +250,7 @@ class Writer:
             gaps: what could not be had. They are sealed as records too.
 
         Raises:
-            ArchiveBusy: somebody reads or writes the archive for too long.
+            ArchiveBusy: somebody reads or writes the archive for too long, or has rewritten it meanwhile.
             GroupArchiveError: the disk is full or cannot be written to.
 
         After an error nothing has changed, and this writer is of no more use: open another and read again from the cursors.
@@ -279,8 +285,8 @@ class Writer:
         encoded = manifest.encode()
         head = manifest.head()
         self._seen.prepare(head, manifest.time, whole)
+        begin(self._db, *self._place)
         with storage():
-            self._db.execute("BEGIN IMMEDIATE")
             try:
                 self._db.executemany(
                     "INSERT INTO rows (oid, number, data) VALUES (?, ?, ?)", self._sealing.rows(objects)
@@ -333,9 +339,25 @@ def _heed(db: sqlite3.Connection, genesis: Genesis, home: WriterHome) -> Stateme
             "the owner of the archive has revoked this machine: what it adds would count for nothing",
             hint="To let this machine add again, with the archive's secret at hand: grouparchive writer certify",
         )
-    if statements.head is not None and statements.head != known:
-        home.pin_statement(statements.head)
     return statements
+
+
+def obey(statements: Statements, home: WriterHome, state: WriterState) -> None:
+    """Statements that this machine has not seen before: what they removed is not there any more, and would be news again."""
+    if statements.head is None or statements.head == home.statement():
+        return
+    state.let_go(oid for oid, entry in statements.changes.items() if entry is None)
+    home.pin_statement(statements.head)
+
+
+def _sweep(db: sqlite3.Connection, path: Path, opened: tuple[int, int]) -> None:
+    """Take away what a killed rewriting left, unless one is going on: then the archive is held."""
+    if rewrite_path(path).exists():
+        begin(db, path, opened)
+        try:
+            sweep(path)
+        finally:
+            db.execute("ROLLBACK")
 
 
 def _catch_up(db: sqlite3.Connection, home: WriterHome) -> None:

@@ -49,6 +49,8 @@ SECTIONS: dict[str, dict[str, str]] = {
         "verify": "grouparchive.cli.verify:verify",
         "writer": "grouparchive.cli.writers:writer",
         "key": "grouparchive.cli.keys:key",
+        "forget": "grouparchive.cli.forget:forget",
+        "retain": "grouparchive.cli.retain:retain",
         "demo": "grouparchive.cli.demo:demo",
     },
 }

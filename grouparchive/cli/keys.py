@@ -13,6 +13,7 @@ from grouparchive.archive.reader import Archive
 from grouparchive.archive.slots import replace_slots
 from grouparchive.cli.app import Command, Family
 from grouparchive.cli.papers import Chosen, Papers, new_file, new_folder
+from grouparchive.cli.rotate import rotate
 from grouparchive.cli.surroundings import Run, start
 from grouparchive.crypto.keyfile import read_keys_text, write_keys_text
 from grouparchive.crypto.shares import Quorum, check_quorum, new_shares
@@ -49,7 +50,11 @@ def key() -> None:
       grouparchive key list
       grouparchive key add --recovery-file /media/stick/recovery.txt
       grouparchive key shares 2/3 --shares-dir /media/stick/shares
+      grouparchive key rotate --recovery-file /media/stick/recovery-2.txt
     """
+
+
+key.add_command(rotate)
 
 
 class Slot(TypedDict):

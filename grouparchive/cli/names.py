@@ -1,7 +1,9 @@
 """How people are called where an archive is shown: by opaque ids, or by name where the roster was asked for."""
 
 from grouparchive.cli.surroundings import Opened
-from grouparchive.model.records import MemberId
+from grouparchive.model.records import NOBODY, MemberId
+
+ERASED = "somebody who was erased"
 
 
 class Names:
@@ -13,6 +15,8 @@ class Names:
 
     def of(self, member: MemberId) -> str:
         """What one person is called; "" for nobody."""
+        if member == NOBODY:
+            return ERASED
         found = self._members.get(member)
         return (found.name or found.native) if found else member[: self._digits]
 

@@ -5,6 +5,7 @@ from collections import Counter
 import click
 
 from grouparchive.archive.search import search as search_archive
+from grouparchive.archive.suppressed import Hidden
 from grouparchive.cli.app import Command, Family
 from grouparchive.cli.output import many, one_line
 from grouparchive.cli.surroundings import Opened, start
@@ -72,8 +73,9 @@ def search(context: click.Context, words: tuple[str, ...], group: str | None, li
     else:
         readers = run.unlock()
     opener = run.opener(readers)
+    hidden = Hidden(readers)
     for reader in readers:
-        for _, hit in search_archive(reader, list(words), channels=channels, open_message=opener):
+        for _, hit in search_archive(reader, list(words), channels=channels, open_message=opener, hidden=hidden):
             hits += 1
             run.output.line(f"{when(hit.time)}  {hit.author[:8] or '-':8}  {one_line(hit.text, 160)}")
             run.output.event("hit", time=hit.time, channel=hit.channel, ref=hit.ref, author=hit.author, text=hit.text)

@@ -188,6 +188,13 @@ class Secrets:
             raise UsageError("no share was given", hint="Run this again when you have the shares, or the passphrase.")
         return Shares(tuple(texts))
 
+    def present_passphrase(self) -> Passphrase | None:
+        """The passphrase that was given in this run, if one was."""
+        if isinstance(self._known, Passphrase):
+            return self._known
+        where = self._options.passphrase_file
+        return self._passphrase_from(where) if where else None
+
     def new_passphrase(self, where: str | None, option: str = "--passphrase-file F") -> Passphrase:
         """A new passphrase: from a file, the one we offer, or the person's own, typed twice.
 

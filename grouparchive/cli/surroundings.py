@@ -105,7 +105,18 @@ class Run:
         Raises:
             UsageError, WrongSecret: as `Secrets.unlock`.
         """
-        readers = [self.secrets.unlock(archive, archive.unlock, self.keys_file(archive)) for archive in self.open()]
+        archives = self.open()
+        # A copy from before the keys were changed has no way in for today's secret, but what opens another copy opens it too.
+        opened: dict[bytes, Reader] = {}
+        for archive in sorted(archives, key=_newest_slots, reverse=True):
+            if archive.archive_id not in opened:
+                opened[archive.archive_id] = self.secrets.unlock(archive, archive.unlock, self.keys_file(archive))
+        readers = [
+            opened[archive.archive_id]
+            if archive is opened[archive.archive_id].archive
+            else opened[archive.archive_id].over(archive)
+            for archive in archives
+        ]
         make_twins(readers)
         return readers
 
@@ -241,6 +252,11 @@ def known_people(members: dict[MemberId, Member], platform: str) -> Identify:
         return known.get(native) or strangers.member_id(platform, "", native)
 
     return identify
+
+
+def _newest_slots(archive: Archive) -> int:
+    """The epoch of its newest way in."""
+    return max((row.epoch for row in archive.slots), default=-1)
 
 
 def _room_keys(reader: Reader) -> Iterator[RoomKey]:

@@ -1,8 +1,9 @@
-"""Pseudonyms: the only names by which content speaks of people."""
+"""Pseudonyms: the only names by which content speaks of people; and tags by which erased people are known again."""
 
 import hashlib
 import hmac
 import os
+from collections.abc import Iterator
 
 from grouparchive.crypto.primitives import KEY_SIZE, lp
 
@@ -17,6 +18,16 @@ class Pseudonyms:
 
     def member_id(self, platform: str, origin: str, native: str) -> str:
         """The pseudonym of a person: 32 lower-case hex digits, the same for the same person within one run."""
-        # Hostile platforms send lone surrogates; they must not stop a run, and different ones must stay different people.
-        parts = (part.encode("utf-8", "surrogatepass") for part in (platform, origin, native))
-        return hmac.new(self._key, b"ga1/member" + lp(*parts), hashlib.sha256).digest()[:16].hex()
+        return hmac.digest(self._key, b"ga1/member" + lp(*_person(platform, origin, native)), hashlib.sha256)[:16].hex()
+
+
+def forgotten_tag(key: bytes, platform: str, origin: str, native: str) -> bytes:
+    """What is left of a person who was erased: 32 bytes that name nobody, but fit when they return. `key` is random, 32 bytes,
+    one for each.
+    """
+    return hmac.digest(key, lp(b"ga1/forgotten", *_person(platform, origin, native)), hashlib.sha256)
+
+
+def _person(*parts: str) -> Iterator[bytes]:
+    # Hostile platforms send lone surrogates; they must not stop a run, and different ones must stay different people.
+    return (part.encode("utf-8", "surrogatepass") for part in parts)

@@ -25,6 +25,9 @@ MemberId: TypeAlias = Annotated[
 """A pseudonym: 16 bytes as lower-case hex. Different runs give one person different ids; the roster folds them. Reading checks
 the length only: a pattern would more than double the time that a stored message takes to decode."""
 
+NOBODY: MemberId = "0" * 32
+"""Stands in the place of somebody who was erased."""
+
 BlobId: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 """The oid, as hex, of the object that holds a file's bytes."""
 

@@ -6,7 +6,7 @@ The words say nothing about anybody: no first names, no places, no colours of sk
 import re
 from collections.abc import Iterable, Mapping
 
-from grouparchive.model.records import MemberId
+from grouparchive.model.records import NOBODY, MemberId
 from grouparchive.restore.keys import label_number
 
 _FIRST = """
@@ -56,8 +56,8 @@ def make_labels(policy_key: str, members: Iterable[MemberId]) -> dict[MemberId, 
 
 
 def mentioned(text: str) -> set[MemberId]:
-    """The members that a stored text names."""
-    return set(_TOKEN.findall(text)) if "{member:" in text else set()
+    """The members that a stored text names. Who was erased has no name, not even an invented one."""
+    return set(_TOKEN.findall(text)) - {NOBODY} if "{member:" in text else set()
 
 
 def with_labels(text: str, labels: Mapping[MemberId, str]) -> str:

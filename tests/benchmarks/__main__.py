@@ -3,10 +3,10 @@
 import argparse
 import sys
 
-from tests.benchmarks import archive, files, matrix
+from tests.benchmarks import archive, files, matrix, rewrites
 from tests.benchmarks.show import Line
 
-PARTS = {"archive": archive.run, "files": files.run, "matrix": matrix.run}
+PARTS = {"archive": archive.run, "files": files.run, "matrix": matrix.run, "rewrites": rewrites.run}
 
 
 def main() -> int:

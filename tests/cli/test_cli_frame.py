@@ -17,7 +17,7 @@ from grouparchive.platforms.sandbox.world import World
 
 CONTRACT = {
     "init", "kit", "source", "backup", "status", "schedule", "groups", "search", "export", "roster", "plan", "show", "apply",
-    "report", "invite", "wipe", "verify", "key", "writer", "demo",
+    "report", "invite", "wipe", "verify", "key", "writer", "forget", "retain", "demo",
 }  # fmt: skip
 
 

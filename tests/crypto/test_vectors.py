@@ -220,6 +220,10 @@ def do_member(v: dict[str, Any]) -> dict[str, Any]:
     return {"id": names.member_id(v["platform"], v["origin"], v["native"])}
 
 
+def do_forgotten(v: dict[str, Any]) -> dict[str, Any]:
+    return {"tag": members.forgotten_tag(h(v["key"]), v["platform"], v["origin"], v["native"]).hex()}
+
+
 def do_file(v: dict[str, Any]) -> dict[str, Any]:
     key = vaults.VaultKey.from_root(h(v["root"]))
     return {"payload": files.open_file(h(v["data"]), key, h(v["archive_id"]), v["kind"]).hex()}
