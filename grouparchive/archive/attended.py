@@ -6,7 +6,7 @@ in memory only.
 
 import contextlib
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import msgspec
@@ -154,3 +154,16 @@ def read_attended(reader: Reader) -> Iterator[tuple[Statement, Attended]]:
             reader.damage.append(f"statement {statement.number}: {error.message}")
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
             reader.damage.append(f"statement {statement.number}: it cannot be read")
+
+
+def all_attended(readers: Iterable[Reader]) -> list[Attended]:
+    """What the owners of several archives said about people, oldest first, what stands in several copies once. A roster that is
+    closed says nothing.
+    """
+    found: dict[bytes, tuple[int, int, Attended]] = {}
+    for reader in readers:
+        latest = 0
+        for statement, said in read_attended(reader) if "roster" in reader.vaults else ():
+            latest = max(latest, statement.time)
+            found.setdefault(statement.head(), (latest, statement.number, said))
+    return [said for _, _, said in sorted(found.values(), key=lambda one: one[:2])]

@@ -182,10 +182,11 @@ def read_chain(db: sqlite3.Connection, genesis: Genesis, writer: Writer) -> Iter
     an archive. The same for a writer whose certificate is damaged.
     """
     archive_id = genesis.archive_id
+    name = writer.writer_id.hex()
     key: bytes | None = writer.pk0
     prev: bytes | None = archive_id
     if not is_certified(genesis, writer):
-        yield f"writer {writer.writer_id.hex()[:8]}: not certified by the owner"
+        yield f"writer {name[:8]}: not certified by the owner"
         key = None
     proved = key is not None
     expected = 0
@@ -223,4 +224,4 @@ def read_chain(db: sqlite3.Connection, genesis: Genesis, writer: Writer) -> Iter
             yield f"commit {seq}: does not follow the commit before it"
             proved = False
         key, prev = manifest.next_pk, manifest.head()
-        yield CommitInfo(writer.writer_id.hex(), seq, manifest.time, manifest.entries, prev, suspect=not proved)
+        yield CommitInfo(name, seq, manifest.time, manifest.entries, prev, suspect=not proved)

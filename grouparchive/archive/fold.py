@@ -6,18 +6,22 @@ segments when asked for, so memory stays flat however long the history is.
 
 import threading
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
 
+from grouparchive.archive.attended import all_attended
 from grouparchive.archive.chain import CommitInfo
 from grouparchive.archive.index import EventIndex, Place, Post
-from grouparchive.archive.moment import Moment, parse_moment
+from grouparchive.archive.moment import Moment, as_text, parse_moment
 from grouparchive.archive.people import People
 from grouparchive.archive.reader import Reader
-from grouparchive.archive.suppressed import Erased, suppressed
+from grouparchive.archive.suppressed import Erased, Suppressed
+from grouparchive.archive.trust import Standing, trust_of
+from grouparchive.archive.union import forked
+from grouparchive.archive.writer import clock
 from grouparchive.crypto.signing import ManifestEntry
 from grouparchive.errors import Damaged, UsageError
 from grouparchive.model import codec
@@ -61,19 +65,29 @@ class PostView(Struct, frozen=True, kw_only=True):
     votes: tuple[Vote, ...] = ()
 
 
-def fold(readers: Sequence[Reader], moment: Moment | None = None, open_message: OpenMessage | None = None) -> "View":
+def fold(
+    readers: Sequence[Reader],
+    moment: Moment | None = None,
+    open_message: OpenMessage | None = None,
+    *,
+    trusted: Mapping[str, int] | None = None,
+    now: int | None = None,
+) -> "View":
     """Read everything once and remember where it is.
 
     Args:
         readers: unlocked archives; several are merged.
         moment: what to go back to; now by default.
         open_message: opens end-to-end encrypted messages (`Platform.opener`).
+        trusted: up to which commits backups can be trusted, as a person says (writer in hex -> commit); by default what
+            attended statements in the archives say.
+        now: the time by which facts about people may have expired, in milliseconds; that of the clock by default.
 
     Raises:
         UsageError: the moment names a commit that is not there.
         WrongSecret: the content is not open.
     """
-    view = View(readers, moment or Moment(), open_message)
+    view = View(readers, moment or Moment(), open_message, trusted=trusted, now=clock() if now is None else now)
     view.load()
     return view
 
@@ -83,19 +97,31 @@ class View:
 
     `archive_id` is hex (of the first archive), `position` the commits taken in as "writer:seq" joined by ",", `moment` the time
     in milliseconds after which nothing is shown: the one asked for, else that of the newest thing in it. `members` is canonical
-    id -> Member, {} where the roster is closed.
+    id -> Member, {} where the roster is closed. `trusted` says up to which commits backups can be trusted and who said so,
+    `suspect` how many suspect commits are taken in.
     """
 
-    def __init__(self, readers: Sequence[Reader], moment: Moment, open_message: OpenMessage | None) -> None:
+    def __init__(
+        self,
+        readers: Sequence[Reader],
+        moment: Moment,
+        open_message: OpenMessage | None,
+        *,
+        trusted: Mapping[str, int] | None,
+        now: int,
+    ) -> None:
         if not readers:
             raise UsageError("no archive was named")
-        moment.check([commit for reader in readers for commit in reader.commits])
+        commits = [commit for reader in readers for commit in reader.commits]
+        moment = moment.resolved(commits)
         self.readers = tuple(readers)
         self.archive_id = readers[0].archive_id.hex()
         self.asked = moment
         self._open_message = open_message
-        self._people = People(moment)
-        self._erased = self._people.erased = Erased(suppressed(readers))
+        self._said = all_attended(readers)
+        self.trusted = trust_of(self._said, trusted, forked(commits) if len(readers) > 1 else {})
+        self._people = People(moment, self.trusted, now)
+        self._erased = self._people.erased = Erased(Suppressed(mark for one in self._said for mark in one.forgotten))
         self._numbers: dict[MemberId, int] = {}
         self._index = EventIndex()
         self._segments: list[tuple[Reader, CommitInfo, ManifestEntry]] = []
@@ -103,14 +129,16 @@ class View:
         self._lock = threading.Lock()
         self._groups: dict[tuple[str, Ref], Group] = {}
         self._channels: dict[Ref, Channel] = {}
+        self._homes: dict[Ref, Ref] = {}  # channel -> its group, as commits that can be believed say
         self._settings: dict[Ref, dict[str, Setting]] = {}
         self._roles: dict[Ref, dict[Ref, Role]] = {}
         self._pins: dict[Ref, tuple[Ref, ...]] = {}
         self._attachments: dict[tuple[Vault, Ref], Attachment] = {}
         self._gaps: dict[tuple[str, Ref, str], Gap] = {}
-        chosen = [commit for reader in readers for commit in reader.commits if moment.takes_commit(commit)]
+        chosen = [commit for commit in commits if moment.takes_commit(commit)]
         last = {commit.writer: commit for commit in sorted(chosen, key=lambda one: one.seq)}
-        self.position = ",".join(sorted(f"{writer}:{commit.seq}" for writer, commit in last.items()))
+        self.position = as_text({writer: commit.seq for writer, commit in last.items()})
+        self.suspect = len({(commit.writer, commit.seq) for commit in chosen if commit.suspect})
         self.moment = max((commit.time for commit in last.values()), default=0)
         self._roster_open = any("roster" in reader.vaults for reader in readers)
 
@@ -122,13 +150,12 @@ class View:
 
     def load(self) -> None:
         """Read it all, once."""
-        for reader, objects in self._in_order("roster"):
-            for commit, record in reader.decoded("roster", objects):
-                self._roster_record(commit, record)
+        self._load_people()
         for reader, objects in self._in_order("content"):
+            wanted = objects if self.asked.position is None else self._of_commits(objects, selected=True)
             first = len(self._segments)
-            self._segments += [(reader, commit, entry) for commit, entry in objects]
-            for commit, number, data in reader.numbered("content", objects):
+            self._segments += [(reader, commit, entry) for commit, entry in wanted]
+            for commit, number, data in reader.numbered("content", wanted):
                 try:
                     records = codec.decode_lines(data)
                 except Damaged as error:
@@ -138,6 +165,23 @@ class View:
                     self._content_record(commit, record, Place(first + number, line))
         self._index.settle()
         self.moment = self.asked.time if self.asked.time is not None else max(self.moment, self._index.newest)
+
+    def _load_people(self) -> None:
+        rosters = list(self._in_order("roster"))
+        for selected in (True, False):
+            for reader, objects in rosters:
+                for commit, record in reader.decoded("roster", self._of_commits(objects, selected=selected)):
+                    self._roster_record(commit, record)
+            if selected:
+                for said in self._said:
+                    self._people.attend(said)
+        self._people.settle()
+
+    def _of_commits(
+        self, objects: list[tuple[CommitInfo, ManifestEntry]], *, selected: bool
+    ) -> list[tuple[CommitInfo, ManifestEntry]]:
+        """Those of the moment's commits, or those of the others."""
+        return [one for one in objects if self.asked.takes_commit(one[0]) is selected]
 
     def _in_order(self, vault: Vault) -> Iterator[tuple[Reader, list[tuple[CommitInfo, ManifestEntry]]]]:
         """The segments of all archives by the time of their commits, in runs of one archive each."""
@@ -180,10 +224,12 @@ class View:
                 if self.asked.takes_event(commit, record):
                     self._index.delete(record.channel, record.target)
             case Attachment(ref=ref):
-                if self.asked.seq is None or self.asked.takes_commit(commit):
-                    self._attachments.setdefault(("content", ref), record)
-            case _ if self.asked.takes_commit(commit):
-                self._state(record)
+                self._attachments.setdefault(("content", ref), record)
+            case _:
+                if isinstance(record, Channel) and self.trusted.sound(commit):
+                    self._homes[record.ref] = record.group
+                if self.asked.takes_commit(commit):
+                    self._state(record)
 
     def _hidden(self, record: Post) -> bool:
         """Is this by somebody who was erased?"""
@@ -232,6 +278,11 @@ class View:
         """Who is who: canonical id -> the newest that is known of them. {} where the roster is closed."""
         return self._people.members
 
+    @property
+    def others(self) -> dict[MemberId, list[Member]]:
+        """Further handles, by canonical id, of people whom the owner has called the same."""
+        return self._people.others
+
     def canonical(self, member: MemberId) -> MemberId:
         """The one id of a person."""
         return self._people.canonical(member)
@@ -269,7 +320,12 @@ class View:
             self._people.canonical(one.account) for one in self._groups.values() if one.ref == group and one.account
         }
         found = self._people.people(channel.ref for channel in self._channels.values() if channel.group == group)
-        return [replace(one, admin=one.id in accounts) for one in found]
+        homes = [ref for ref, home in self._homes.items() if home == group]
+        return [replace(one, admin=one.id in accounts, holds=self._people.holds(one.id, homes)) for one in found]
+
+    def standing(self, person: MemberId) -> Standing:
+        """What counts of the things said about a person, and what waits to be confirmed. Nothing where the roster is closed."""
+        return self._people.standing(self.canonical(person))
 
     def bans(self, group: Ref) -> list[Ban]:
         """Who must not come back. [] where the roster is closed."""

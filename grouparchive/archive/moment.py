@@ -1,7 +1,10 @@
-"""A moment to which an archive is folded: a commit's number, a time, or now; and which commits and events it takes in."""
+"""A moment to which an archive is folded: commits by number, a time, or now; and which commits and events it takes in.
+
+Also positions in general: up to which commit of which writer something reaches.
+"""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -9,52 +12,106 @@ from grouparchive.archive.chain import MAX_TIME, CommitInfo
 from grouparchive.errors import UsageError
 from grouparchive.model.records import AnyRecord, Message
 
+_PLACE = re.compile(r"(?:(?P<writer>[0-9a-fA-F]{4,32}):)?(?P<seq>[0-9]{1,9})")
+
 
 @dataclass(frozen=True, slots=True)
 class Moment:
-    """At most one of the two is set.
+    """At most one of the three is set.
 
-    With `seq`, what the writer knew at that commit. With `time` (milliseconds since 1970 UTC), states and rosters as they
-    were last recorded by then, and posts by their own time: a post from before that was only fetched later is there, a
-    deletion or an edit from after it is not.
+    With `position` (writer in hex -> newest commit), what those writers knew at those commits; `seq` is the same for the one
+    writer of an archive. With `time` (milliseconds since 1970 UTC), states and rosters as they were last recorded by then, and
+    posts by their own time: a post from before that was only fetched later is there, a deletion or an edit from after it is
+    not.
     """
 
     time: int | None = None
     seq: int | None = None
+    position: Mapping[str, int] | None = None
+
+    def resolved(self, commits: Iterable[CommitInfo]) -> "Moment":
+        """The same moment in an archive with these commits, its writers by their full names.
+
+        Raises:
+            UsageError: as `resolve`.
+        """
+        if self.seq is not None:
+            return Moment(position=resolve({"": self.seq}, commits))
+        return self if self.position is None else Moment(position=resolve(self.position, commits))
 
     def takes_commit(self, commit: CommitInfo) -> bool:
-        """Do this commit's states count?"""
-        if self.seq is not None:
-            return commit.seq <= self.seq
+        """Do the states of this commit count? The moment is a resolved one."""
+        if self.position is not None:
+            return covers(self.position, commit)
         return self.time is None or commit.believed <= self.time
 
     def takes_event(self, commit: CommitInfo, record: AnyRecord) -> bool:
         """Does this event count? Where the platform tells no time, that of the commit stands in."""
-        if self.seq is not None:
-            return commit.seq <= self.seq
         if self.time is None:
-            return True
+            return self.takes_commit(commit)
         own = record.edited if isinstance(record, Message) and record.edited else getattr(record, "time", 0)
         return (own or commit.believed) <= self.time
 
-    def check(self, commits: Sequence[CommitInfo]) -> None:
-        """Can this moment be meant in an archive with these commits?
 
-        Raises:
-            UsageError: a commit number that is not there, or not of one writer alone.
-        """
-        if self.seq is None:
-            return
-        if len({commit.writer for commit in commits}) > 1:
+def covers(position: Mapping[str, int], commit: CommitInfo) -> bool:
+    """Does a position reach as far as this commit?"""
+    return commit.seq <= position.get(commit.writer, -1)
+
+
+def as_text(position: Mapping[str, int]) -> str:
+    """A position as it is written into plans: "writer:seq" joined by ","."""
+    return ",".join(sorted(f"{writer}:{seq}" for writer, seq in position.items()))
+
+
+def parse_position(text: str) -> dict[str, int]:
+    """What a person typed: "12" where one machine wrote (under the name ""), else "abcd1234:12,ef01:3".
+
+    Raises:
+        UsageError: it is neither.
+    """
+    found: dict[str, int] = {}
+    for part in text.split(","):
+        place = _PLACE.fullmatch(part.strip())
+        writer = (place["writer"] or "").lower() if place else ""
+        if not place or writer in found:
             raise UsageError(
-                "a commit number says nothing where several machines wrote", hint="Give a time instead, in UTC."
+                "this is no place in the chain of backups",
+                hint="Give the number of a commit such as 12, or with the machine that wrote it: abcd1234:12,ef01:3",
             )
-        if all(commit.seq != self.seq for commit in commits):
+        found[writer] = int(place["seq"])
+    return found
+
+
+def resolve(position: Mapping[str, int], commits: Iterable[CommitInfo]) -> dict[str, int]:
+    """A position with the full names of its writers, of which beginnings may have been given.
+
+    Raises:
+        UsageError: a writer or a commit is not there, or it is not clear which is meant.
+    """
+    held: dict[str, set[int]] = {}
+    for commit in commits:
+        held.setdefault(commit.writer, set()).add(commit.seq)
+    found: dict[str, int] = {}
+    for prefix, seq in position.items():
+        fitting = [writer for writer in held if writer.startswith(prefix)]
+        if not prefix and len(fitting) > 1:
+            raise UsageError(
+                "a commit number says nothing where several machines wrote",
+                hint="Give a time in UTC, or name the machine too: abcd1234:12, as `grouparchive writer list` shows them.",
+            )
+        if len(fitting) > 1 or (prefix and not fitting) or found.keys() & fitting:
+            raise UsageError(
+                "the beginning of a machine's id fits none or several", hint="`grouparchive writer list` shows the ids."
+            )
+        if not fitting or seq not in held[fitting[0]]:
             raise UsageError("the archive has no commit of that number", hint="`grouparchive verify` counts them.")
+        found[fitting[0]] = seq
+    return found
 
 
 def parse_moment(text: str) -> Moment:
-    """Read what a person typed: "" for now, a commit's number, or a date or time, in UTC where no offset is given.
+    """Read what a person typed: "" for now, a commit's number, several with their writers, or a date or time, in UTC where no
+    offset is given.
 
     Raises:
         UsageError: it is none of them.
@@ -62,8 +119,9 @@ def parse_moment(text: str) -> Moment:
     text = text.strip()
     if not text:
         return Moment()
-    if re.fullmatch(r"[0-9]{1,9}", text):
-        return Moment(seq=int(text))
+    if all(_PLACE.fullmatch(part.strip()) for part in text.split(",")):
+        named = parse_position(text)
+        return Moment(seq=named[""]) if set(named) == {""} else Moment(position=named)
     try:
         when = datetime.fromisoformat(text)
         when = when if when.tzinfo else when.replace(tzinfo=UTC)

@@ -35,7 +35,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "groups": "grouparchive.cli.read:groups",
         "search": "grouparchive.cli.read:search",
         "export": "grouparchive.cli.export:export",
-        "roster": "grouparchive.cli.read:roster",
+        "roster": "grouparchive.cli.roster:roster",
     },
     "After an attack": {
         "plan": "grouparchive.cli.restore:plan",

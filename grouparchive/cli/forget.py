@@ -4,6 +4,7 @@ import click
 
 from grouparchive.archive.forget import find_person
 from grouparchive.archive.forget import forget as forget_person
+from grouparchive.archive.moment import Moment
 from grouparchive.cli.app import Command
 from grouparchive.cli.output import many
 from grouparchive.cli.rewriting import decide, open_owned, tell_elsewhere
@@ -37,7 +38,7 @@ def forget(context: click.Context, member: str, *, yes: bool) -> None:
     decide(run, f"Erase this person ({found}) from the archive for good?", yes=yes)
     with run.output.progress("Erasing") as progress:
         report = forget_person(
-            reader, member, home=home, open_message=run.opener([reader]), progress=progress.count
+            reader, member, home=home, open_message=run.opener([reader], Moment()), progress=progress.count
         )  # fmt: skip
     if report.known:
         run.output.line("Nothing of them is in the archive, and whoever comes back under that handle stays hidden.")

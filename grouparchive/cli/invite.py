@@ -5,6 +5,7 @@ from pathlib import Path
 
 import click
 
+from grouparchive.cli import holds
 from grouparchive.cli.app import Command, Family
 from grouparchive.cli.files import read_bounded
 from grouparchive.cli.output import many
@@ -51,8 +52,10 @@ def invite() -> None:
 def prepare(context: click.Context, path: str, release: str | None) -> None:
     r"""Gather whom to ask. Contacts nobody.
 
-    Everyone is on hold until you release them: all, or those in a file. The decision is kept with its time. Run it again to
-    release more. Whoever is banned is never asked.
+    Everyone is on hold until you release them: all, or those in a file, one id or handle a line. `all` leaves those on hold
+    against whom something speaks: under age, say, or only late backups tell of them. Those whom you know you can release by a
+    list. Whoever is banned or does not want to be asked is never asked. The decision is kept with its time; what comes to speak
+    against somebody later holds them again. Run it again to release more.
 
     \b
     Example:
@@ -77,24 +80,27 @@ def prepare(context: click.Context, path: str, release: str | None) -> None:
     key = reader.key("content")
     campaigns.save_campaign(where, prepared, key.public, epoch=key.epoch)
     held = sum(one.held for one in prepared.invitees)
+    reasons = prepared.reasons()
     run.output.line(
         f"{len(prepared.invitees):,} people could be asked: {len(prepared.invitees) - held:,} released, {held:,} on hold."
     )
+    holds.tell(run.output, reasons)
     for reason, count in sorted(prepared.left_out.items()):
         run.output.line(f"  left out: {count:,} {_WHY.get(reason, reason)}")
-    if release == "all" and not plan.as_of:
+    if release == "all" and not plan.trusted_by:
         run.output.warn(
-            "this plan goes by the newest backup: whoever an attacker put into the group before it is released too. "
-            "Where that may be, plan with --as-of before the attack, or release by a list."
+            "nobody has said up to which backup this archive can be trusted: whoever an attacker put into the group before the "
+            "plan's moment is released too. Where that may be, plan with --trusted, or release by a list."
         )
     if held:
-        run.output.note("Who is on hold is not asked. Release with: --release all, or --release FILE.")
+        run.output.note("Who is on hold is not asked.")
     if held < len(prepared.invitees):
         run.output.note("Nobody was contacted yet. Next: grouparchive invite send PLAN.")
     run.output.done(
         people=len(prepared.invitees),
         released=len(prepared.invitees) - held,
         held=held,
+        reasons=reasons,
         left_out=prepared.left_out,
     )
 
@@ -111,7 +117,7 @@ def _release(opened: Opened, plan: Plan, release: str | None) -> Release | None:
     except UnicodeDecodeError:
         raise UsageError("the list of people to release is not readable text", hint="Save it as UTF-8.") from None
     known = {person.id: person.id for person in opened.view.people(plan.group)}
-    known |= {member.native: canonical for canonical, member in opened.view.members.items() if canonical in set(known)}
+    known |= {member.native: person for person, member in opened.everybody() if person in known}
     return campaigns.read_release(text, known)
 
 
@@ -159,6 +165,7 @@ def send(context: click.Context, path: str) -> int:
     ):
         if count:
             run.output.line(f"  {count:,} {words}")
+    holds.tell(run.output, campaign.reasons())
     run.output.done(
         sent=report.sent,
         already=report.already,
@@ -166,6 +173,7 @@ def send(context: click.Context, path: str) -> int:
         in_doubt=report.in_doubt,
         waiting=report.waiting,
         held=report.held,
+        reasons=campaign.reasons(),
         unreachable=report.unreachable,
     )
     return NEW_GAPS if report.refused or report.in_doubt else 0
@@ -223,15 +231,18 @@ def status(context: click.Context, path: str) -> None:
             refused=one.refused,
             in_doubt=one.in_doubt,
         )
+    holds.tell(run.output, campaign.reasons())
     run.output.done(
         people=sum(one.people for one in counts),
+        held=sum(one.held for one in counts),
+        reasons=campaign.reasons(),
         invited=sum(one.invited for one in counts),
         joined=sum(one.joined for one in counts),
     )
 
 
 def _campaign(opened: Opened, plan: Plan, place: Path) -> Campaign:
-    """The invitations of this plan.
+    """The invitations of this plan, with what speaks against them today: restrictions count from any backup, also the newest.
 
     Anybody who has the archive can seal such a file, and release in it whom they like. Only who opened the plan knows its
     digest.
@@ -243,7 +254,7 @@ def _campaign(opened: Opened, plan: Plan, place: Path) -> Campaign:
             "the invitations that lie beside this plan belong to another one; nobody was contacted",
             hint="Somebody may have swapped the file. Move it away and run: grouparchive invite prepare PLAN",
         )
-    return found
+    return campaigns.as_of_now(found, opened.view.people(plan.group))
 
 
 def _journal(place: Path, campaign: Campaign) -> InviteJournal:

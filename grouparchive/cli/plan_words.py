@@ -56,6 +56,7 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     target: str
     platform: str
     moment: str
+    trusted: str
     content: str
     authors: str
     rooms: list[Room]
@@ -91,6 +92,7 @@ def facts(plan: Plan) -> Facts:
         target=plan.target,
         platform=plan.platform,
         moment=when(plan.moment),
+        trusted=_trusted(plan),
         content=plan.policy.content,
         authors=plan.policy.authors,
         rooms=rooms,
@@ -119,6 +121,18 @@ def _room(channel: Channel, names: dict[str, str], neutral: str, replay: Replay 
         files=replay.files if replay else 0,
         gathered=replay.gathered if replay else False,
     )
+
+
+def _trusted(plan: Plan) -> str:
+    """Up to where the backups are believed in what they tell of people, and who said so."""
+    if not plan.trusted_by:
+        return "Trusted backups: nobody has said which."
+    places = [entry.rpartition(":") for entry in plan.trusted.split(",") if entry]
+    told = " and ".join(
+        f"commit {seq}" + (f" of the machine {writer[:8]}" if len(places) > 1 else "") for writer, _, seq in places
+    )
+    by = "as you said" if plan.trusted_by == "given" else "as the owner stated in the archive"
+    return f"Trusted backups: up to {told}, {by}."
 
 
 def how_long(seconds: float) -> str:
@@ -162,6 +176,7 @@ def lines(found: Facts, *, gaps_only: bool = False) -> list[str]:
         told += [
             f"Plan: “{found.group}” as it was on {found.moment}, to {found.target} ({found.platform})",
             f"Content: {found.content}; authors: {found.authors}",
+            found.trusted,
             "",
         ]
         told += [f"  {number}. {step}" for number, step in enumerate(steps(found), 1)]
@@ -200,7 +215,7 @@ def as_page(found: Facts) -> str:
         f'<h1 dir="auto">{esc(found.group)}</h1>\n',
         f"<p>As it was on <b>{esc(found.moment)}</b>, to be rebuilt at <b>{esc(found.target)}</b> ({esc(found.platform)}).\n",
         f"Content: <b>{esc(found.content)}</b>. Authors: <b>{esc(found.authors)}</b>.\n",
-        f"Takes {esc(how_long(found.seconds))}.</p>\n",
+        f"Takes {esc(how_long(found.seconds))}. {esc(found.trusted)}</p>\n",
         '<div class="card warn">This page shows names of the group. Do not leave it lying about.</div>\n',
         "<h2>What will be done</h2>\n<ol>\n",
         *(f"<li>{esc(step)}</li>\n" for step in steps(found)),

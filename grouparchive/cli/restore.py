@@ -39,6 +39,12 @@ _AUTHORS = ("anonymous", "ghost", "consented")
 @click.option("--to", "target", required=True, metavar="NAME", help="The source entry where it is rebuilt.")
 @click.option("--as-of", "moment", default="", metavar="T", help="Before the attack: 2026-05-01T12:00, or a commit.")
 @click.option(
+    "--trusted",
+    default="",
+    metavar="COMMIT",
+    help="The newest backup that was surely made before the attack: the number of its commit.",
+)
+@click.option(
     "--content",
     type=click.Choice(_CONTENT),
     default="structure",
@@ -54,15 +60,29 @@ _AUTHORS = ("anonymous", "ghost", "consented")
 )
 @click.option("-o", "--output", "out", required=True, metavar="PLAN", help="Where the plan is written, sealed.")
 @click.pass_context
-def plan(context: click.Context, *, group: str, target: str, moment: str, content: str, authors: str, out: str) -> None:
+def plan(
+    context: click.Context,
+    *,
+    group: str,
+    target: str,
+    moment: str,
+    trusted: str,
+    content: str,
+    authors: str,
+    out: str,
+) -> None:
     r"""Plan how a group is rebuilt, and what will be lost. Touches nothing.
 
     GROUP is a name or a reference, as `grouparchive groups` shows them. The plan is sealed: only who opens the archive
     reads it.
 
+    Who took the machine that makes the backups can add members and roles to them. --trusted says up to where that cannot be:
+    whoever only later backups tell of gets no role, and stays on hold when people are invited.
+
     \b
     Example:
       grouparchive plan "Example group" --to home --as-of 2026-05-01T12:00 -o way-back.plan
+      grouparchive plan "Example group" --to home --trusted 41 -o way-back.plan
       grouparchive plan "Example group" --to home --content all --authors ghost -o way-back.plan
     """
     run = start(context)
@@ -74,7 +94,7 @@ def plan(context: click.Context, *, group: str, target: str, moment: str, conten
             "a plan of that name was begun already, and is needed to finish what it began", hint="Name another with -o."
         )
     run.profile.source_file(target)
-    opened = run.fold(moment)
+    opened = run.fold(moment, trusted=trusted)
     wanted = desired(opened.view, opened.group(group).ref)
     policy = Policy(
         key=secrets.token_hex(32),
@@ -98,6 +118,8 @@ def plan(context: click.Context, *, group: str, target: str, moment: str, conten
     lost = f"{len(found.gaps):,} kinds of loss" if found.gaps else "Nothing will be lost"
     run.output.line(f"{lost}; it takes {plan_words.how_long(found.seconds)}.")
     run.output.line(f"Digest: {found.digest}")
+    run.output.line(found.trusted)
+    _warn_of_trust(run, opened)
     run.output.note(f"Look at it before anything is done: grouparchive show {_shown(out)}")
     if damaged:
         run.output.warn(
@@ -106,11 +128,29 @@ def plan(context: click.Context, *, group: str, target: str, moment: str, conten
         opened.check_damage()
     run.output.done(
         digest=found.digest,
+        trusted=made.trusted,
+        trusted_by=made.trusted_by,
+        suspect=opened.view.suspect,
         rooms=len(found.rooms),
         posts=posts,
         gaps=[{"code": code, "count": count} for code, count, _ in found.gaps],
         seconds=round(found.seconds, 1),
     )
+
+
+def _warn_of_trust(run: Run, opened: Opened) -> None:
+    """What a thief of the machine that makes the backups may have put into them."""
+    if opened.view.suspect:
+        run.output.warn(
+            f"the plan takes in {many(opened.view.suspect, 'backup')} whose clock or signature cannot be right: somebody may "
+            "have forged them. Who only they tell of gets no role and stays on hold. Better: plan with --as-of before them."
+        )
+    if not opened.view.trusted.by:
+        run.output.warn(
+            "nobody has said up to which backup this archive can be trusted, so the plan believes all that it takes in. If the "
+            "machine that makes the backups may have been in other hands, plan again with --trusted COMMIT, the newest backup "
+            "from surely before that. Everyone stays on hold until you release them."
+        )
 
 
 def _shown(path: str) -> str:

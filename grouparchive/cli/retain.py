@@ -4,6 +4,7 @@ import time
 
 import click
 
+from grouparchive.archive.moment import Moment
 from grouparchive.archive.retain import parse_policy
 from grouparchive.archive.retain import retain as retain_archive
 from grouparchive.cli.app import Command
@@ -47,7 +48,7 @@ def retain(context: click.Context, policy: str, *, dry_run: bool, yes: bool) -> 
             reader,
             wanted,
             home=home,
-            open_message=run.opener([reader]),
+            open_message=run.opener([reader], Moment()),
             dry_run=dry_run,
             now=lambda: now,
             progress=progress.count,

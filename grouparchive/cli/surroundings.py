@@ -2,14 +2,16 @@
 them to a moment, and telling who is behind a member id.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
 import click
 
-from grouparchive.archive.fold import Moment, View, fold, parse_moment
+from grouparchive.archive.chain import CommitInfo
+from grouparchive.archive.fold import View, fold
+from grouparchive.archive.moment import Moment, parse_moment, parse_position, resolve
 from grouparchive.archive.reader import Archive, Reader
 from grouparchive.archive.union import make_twins, overlay
 from grouparchive.cli.app import Globals, given
@@ -17,13 +19,14 @@ from grouparchive.cli.output import Output
 from grouparchive.cli.profile import Profile
 from grouparchive.cli.secrets import Secrets
 from grouparchive.crypto.members import Pseudonyms
+from grouparchive.crypto.signing import ManifestEntry
 from grouparchive.errors import Damaged, UnsafePlan, UsageError
 from grouparchive.model import codec
 from grouparchive.model.plan import Plan
 from grouparchive.model.ports import Identify
-from grouparchive.model.records import AnyRecord, Group, Member, MemberId, Message, RoomKey
+from grouparchive.model.records import AnyRecord, Group, Member, MemberId, Message, RoomKey, Vault
 from grouparchive.platforms import registry
-from grouparchive.restore.desire import moment_of
+from grouparchive.restore.desire import moment_of, position_of, trusted_of
 
 _ROOM_KEY = b'"kind":"room_key"'
 
@@ -126,11 +129,21 @@ class Run:
         own = config is not None and config.archive_id == archive.archive_id.hex()
         return Path(config.keys) if config and own and config.keys else None
 
-    def fold(self, moment: str = "") -> "Opened":
-        """The archives to read, opened and folded to a moment ("" is now)."""
+    def fold(self, moment: str = "", *, trusted: str = "") -> "Opened":
+        """The archives to read, opened and folded to a moment ("" is now).
+
+        Args:
+            moment: as a person typed it.
+            trusted: up to where the backups can be trusted, as a person typed it; "" leaves that to attended statements.
+
+        Raises:
+            UsageError: one of the two is not there.
+        """
         when = parse_moment(moment)
+        position = parse_position(trusted) if trusted else None
         readers = self.unlock()
-        return self._folded(readers, when)
+        commits = [commit for reader in readers for commit in reader.commits]
+        return self._folded(readers, when.resolved(commits), trusted=resolve(position, commits) if position else None)
 
     def fold_as_planned(self, readers: list[Reader], plan: Plan) -> "Opened":
         """Opened archives as a plan saw them, whatever was added since.
@@ -138,21 +151,14 @@ class Run:
         Raises:
             UnsafePlan: commits that the plan was made from are not there, or others were slipped in among them.
         """
-        last: dict[str, int] = {}
-        for entry in filter(None, plan.position.split(",")):
-            writer, _, seq = entry.rpartition(":")
-            last[writer] = int(seq)
+        when = moment_of(plan)
         held = {(commit.writer, commit.seq) for reader in readers for commit in reader.commits}
-        if not held.issuperset(last.items()):
+        if not held.issuperset(position_of(plan.position).items()):
             raise UnsafePlan(
                 "the archive does not hold all commits that the plan was made from",
                 hint="Use the newest copy of the archive, or make a new plan.",
             )
-        when = moment_of(plan)
-        if when.time is None:  # at a time, posts count by their own time, whichever backup brought them
-            for reader in readers:
-                reader.commits = [commit for commit in reader.commits if commit.seq <= last.get(commit.writer, -1)]
-        opened = self._folded(readers, when)
+        opened = self._folded(readers, when, trusted=trusted_of(plan))
         if opened.view.position != plan.position:
             raise UnsafePlan(
                 "commits were added that claim to be from before the plan's moment; nothing was done",
@@ -160,25 +166,28 @@ class Run:
             )
         return opened
 
-    def _folded(self, readers: list[Reader], moment: Moment) -> "Opened":
-        view = fold(readers, moment, open_message=self.opener(readers))
+    def _folded(self, readers: list[Reader], moment: Moment, *, trusted: Mapping[str, int] | None) -> "Opened":
+        view = fold(readers, moment, self.opener(readers, moment), trusted=trusted)
         self.on_close(view.close)
         return Opened(readers, view, self.output)
 
-    def opener(self, readers: list[Reader]) -> Callable[[Message], AnyRecord] | None:
-        """What opens end-to-end encrypted messages with the room keys in the archives; None where there are no keys."""
-        keys = [key for reader in readers for key in _room_keys(reader)]
+    def opener(self, readers: list[Reader], moment: Moment) -> Callable[[Message], AnyRecord] | None:
+        """What opens end-to-end encrypted messages with the room keys in the archives; None where there are no keys.
+
+        `moment` is a resolved one: at a position, keys that came later do not count either.
+        """
+        keys = [key for reader in readers for key in _room_keys(reader, moment)]
         if not keys:
             return None
         members = {
             record.id: record
             for reader in readers
             if "roster" in reader.vaults
-            for _, record in reader.records("roster")
+            for _, record in reader.decoded("roster", _at(reader, "roster", moment))
             if isinstance(record, Member)
         }
         try:
-            return registry.load("matrix").opener(keys, known_people(members, "matrix"))
+            return registry.load("matrix").opener(keys, known_people(members.items(), "matrix"))
         except UsageError as error:
             self.output.warn(f"encrypted messages stay closed: {error.message}. {error.hint}")
             return None
@@ -212,21 +221,54 @@ class Opened:
             )
         return found[0]
 
+    def person(self, typed: str, which: str) -> MemberId:
+        """Somebody by a handle or an id, wherever in the archive they were told of.
+
+        Raises:
+            UsageError: nobody or several fit; it speaks of them as `which`, never by what was typed.
+        """
+        if typed in self.view.members:
+            return typed
+        found = {person for person, member in self.everybody() if member.native == typed}
+        if not found:
+            raise UsageError(
+                f"nobody in the archive fits {which}",
+                hint="`grouparchive roster list` shows handles and ids. Whoever is new is added with: grouparchive roster add",
+            )
+        if len(found) > 1:
+            raise UsageError(f"several people fit {which}", hint="Use an id, as `grouparchive roster list` shows it.")
+        return found.pop()
+
+    def called(self, person: MemberId) -> str:
+        """A person's handle, with the name that they give themselves: for the screen of who asked."""
+        member = self.view.members.get(person)
+        if member is None:
+            return person
+        return f"{member.native} ({member.name})" if member.name else member.native
+
     def blob(self, blob_id: str) -> Iterator[bytes]:
         """The bytes of a file, from whichever archive has it. Raises as `View.blob`."""
         return self.view.blob(blob_id)
 
     def identify(self, platform: str) -> Identify:
         """A callable that gives the people of a platform the ids that they have in the archive; others get new ones."""
-        return known_people(self.view.members, platform)
+        return known_people(self.everybody(), platform)
+
+    def everybody(self) -> Iterator[tuple[MemberId, Member]]:
+        """Everybody with each of their handles, the main one first."""
+        for person, member in self.view.members.items():
+            yield person, member
+            yield from ((person, other) for other in self.view.others.get(person, ()))
 
     def native(self, platform: str) -> Callable[[MemberId], str]:
         """A callable that gives a member's handle on a platform, "" where it is unknown there."""
-        members = self.view.members
+        handles: dict[MemberId, str] = {}
+        for person, member in self.everybody():
+            if member.platform == platform:
+                handles.setdefault(person, member.native)
 
         def native(member: MemberId) -> str:
-            found = members.get(self.view.canonical(member))
-            return found.native if found and found.platform == platform else ""
+            return handles.get(self.view.canonical(member), "")
 
         return native
 
@@ -242,9 +284,9 @@ class Opened:
             reader.check()
 
 
-def known_people(members: dict[MemberId, Member], platform: str) -> Identify:
+def known_people(members: Iterable[tuple[MemberId, Member]], platform: str) -> Identify:
     """As `Opened.identify`."""
-    known = {member.native: canonical for canonical, member in members.items() if member.platform == platform}
+    known = {member.native: canonical for canonical, member in members if member.platform == platform}
     strangers = Pseudonyms()
 
     def identify(native: str, name: str, avatar: str) -> MemberId:
@@ -259,15 +301,21 @@ def _newest_slots(archive: Archive) -> int:
     return max((row.epoch for row in archive.slots), default=-1)
 
 
-def _room_keys(reader: Reader) -> Iterator[RoomKey]:
+def _room_keys(reader: Reader, moment: Moment) -> Iterator[RoomKey]:
     """Found by their bytes: decoding a million messages to find ten keys would take a while."""
-    for _, segment in reader.segments("content"):
+    for _, segment in reader.segments("content", _at(reader, "content", moment)):
         if _ROOM_KEY in segment:
             for line in codec.lines(segment):
                 if _ROOM_KEY in line:
                     record = codec.decode(line)
                     if isinstance(record, RoomKey):
                         yield record
+
+
+def _at(reader: Reader, vault: Vault, moment: Moment) -> list[tuple[CommitInfo, ManifestEntry]]:
+    """What a moment needs of a vault: at a time things count by their own time, whichever commit brought them."""
+    objects = reader.objects(vault)
+    return objects if moment.position is None else [one for one in objects if moment.takes_commit(one[0])]
 
 
 def start(context: click.Context) -> Run:

@@ -5,6 +5,7 @@ cannot rewrite what was committed before.
 """
 
 import hashlib
+import sys
 from dataclasses import dataclass
 
 from cryptography.exceptions import InvalidSignature
@@ -94,7 +95,8 @@ class ManifestEntry:
             raise Damaged("the list of a commit's objects is malformed")
         vault, kind, oid, digest = parts
         want(KEY_SIZE, oid, digest)
-        return cls(ascii_name(vault), ascii_name(kind), oid, digest)
+        # An archive may name a million objects, all of a handful of kinds: one string each.
+        return cls(sys.intern(ascii_name(vault)), sys.intern(ascii_name(kind)), oid, digest)
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,12 +257,30 @@ class Observed(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
         return hashlib.sha256(msgspec.json.encode(plain)).hexdigest()
 
 
+Hold: TypeAlias = Literal[
+    "no-trusted-position", "first-seen-after-trust", "suspect-commit", "consent-unknown", "consent-no", "do-not-contact",
+    "minor", "on-hold",
+]  # fmt: skip
+"""Why a person is left alone until somebody decides. The first three are about whether they were members at all: nobody has
+said up to where the backups can be trusted; only later backups tell of them; only suspect backups do.
+"""
+
+TrustedBy: TypeAlias = Literal["", "given", "attended"]
+"""Who said up to where the backups can be trusted: nobody, the person who plans, or an attended statement in the archive."""
+
+
 class Person(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """A member as plans and the planner know them: the folded id and what they may do, never who they are."""
+    """A member as plans and the planner know them: the folded id and what they may do, never who they are.
+
+    `holds` speak against asking them back, in the order of `Hold`. In the channels of `unproved`, no trusted backup tells of a
+    power as high as in `memberships`.
+    """
 
     id: MemberId
     memberships: tuple[Membership, ...] = ()
     admin: bool = False  # the account that ran the backup
+    holds: tuple[Hold, ...] = ()
+    unproved: tuple[Ref, ...] = ()
 
 
 class Desired(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -271,7 +289,9 @@ class Desired(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     archive_id: str
     position: str  # which commits were read, as text: "writer:seq" joined by ","
     moment: Millis  # posts later than this are left out
-    as_of: Name = ""  # how to fold to this moment again: a time as "...ms", a commit's number, "": the position
+    as_of: Name = ""  # how to fold to this moment again: a time as "...ms", "": the position
+    trusted: Name = ""  # the newest commits that can be trusted, written like `position`; "" where nobody has said
+    trusted_by: TrustedBy = ""
     group: Group
     channels: tuple[Channel, ...]
     settings: tuple[Setting, ...] = ()
@@ -289,7 +309,9 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     archive_id: str
     position: str
     moment: Millis
-    as_of: Name = ""  # as in Desired
+    as_of: Name = ""  # as in Desired, like the next two
+    trusted: Name = ""
+    trusted_by: TrustedBy = ""
     group: Ref
     group_name: Name
     target: Name  # the name of the source entry it goes to

@@ -1,14 +1,16 @@
 """Inviting people back: who is on hold, who was released by whom and when, in which order they are asked.
 
-Everyone is on hold until a person releases them. A campaign holds member ids only; handles are looked up when an invitation
-goes out. What was sent is told by a journal of its own (`invites.py`), so that the campaign may be prepared anew at any time.
+Everyone is on hold until a person releases them. A release overrules what spoke against asking somebody then; what comes to
+speak against it later holds them again. A campaign holds member ids only; handles are looked up when an invitation goes out.
+What was sent is told by a journal of its own (`invites.py`), so that the campaign may be prepared anew at any time.
 """
 
 import secrets
 import time
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -18,7 +20,7 @@ from grouparchive.crypto.vaults import KeyRing, VaultKey, VaultPublicKey
 from grouparchive.durable import plain_reason, write_whole
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError
 from grouparchive.model.codec import UNREADABLE
-from grouparchive.model.plan import CreateChannel, CreateGroup, Person, Plan
+from grouparchive.model.plan import CreateChannel, CreateGroup, Hold, Person, Plan
 from grouparchive.model.records import Ban, MemberId, Millis, Ref
 
 MAX_RELEASE_LINES = 1_000_000
@@ -32,21 +34,42 @@ TIERS: dict[Tier, str] = {1: "co-admins", 2: "moderators", 3: "members"}
 """Who is asked first: those who can help the others."""
 
 ReleasedBy: TypeAlias = Literal["all", "list"]
+OVERRULED_BY: Final[dict[ReleasedBy, frozenset[Hold]]] = {
+    "all": frozenset({"no-trusted-position", "consent-unknown"}),
+    "list": frozenset(
+        {"no-trusted-position", "consent-unknown", "first-seen-after-trust", "suspect-commit", "minor", "on-hold"}
+    ),
+}
+"""What each kind of release may overrule. A refusal is overruled by none: it has to be lifted in the archive."""
+NOT_RELEASED: Final = "not-released"
+"""Why somebody is on hold against whom nothing speaks."""
 
 
 class Invitee(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """One person. On hold while `decided` is 0; else released then, by a word for everyone or by a list of names."""
+    """One person. On hold while `decided` is 0; else released then, by a word for everyone or by a list of names, which
+    `overruled` some of the `holds`; the others hold all the same.
+    """
 
     member: MemberId
     tier: Tier
     places: tuple[Ref, ...]  # the archive's refs: the group first, then the private channels they were in
     decided: Millis = 0
     by: ReleasedBy | Literal[""] = ""
+    holds: tuple[Hold, ...] = ()
+    overruled: tuple[Hold, ...] = ()
 
     @property
     def held(self) -> bool:
         """Must this person be left alone for now?"""
-        return not self.decided
+        return not self.decided or not set(self.holds) <= set(self.overruled)
+
+    @property
+    def reasons(self) -> tuple[str, ...]:
+        """Why they are on hold; () when they are not."""
+        if not self.held:
+            return ()
+        left = [hold for hold in self.holds if not self.decided or hold not in self.overruled]
+        return tuple(left) or (NOT_RELEASED,)
 
 
 class Decision(msgspec.Struct, frozen=True, kw_only=True):
@@ -70,6 +93,10 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     left_out: dict[str, int] = {}
     decisions: tuple[Decision, ...] = ()
 
+    def reasons(self) -> dict[str, int]:
+        """How many people are on hold for what; who is for several reasons counts for each."""
+        return dict(Counter(reason for one in self.invitees for reason in one.reasons))
+
 
 class Release(msgspec.Struct, frozen=True, kw_only=True):
     """A person's decision, made now: everyone, or these."""
@@ -77,9 +104,10 @@ class Release(msgspec.Struct, frozen=True, kw_only=True):
     by: ReleasedBy
     members: frozenset[MemberId] = frozenset()
 
-    def covers(self, member: MemberId) -> bool:
+    def covers(self, invitee: Invitee) -> bool:
         """Is this person released by it?"""
-        return self.by == "all" or member in self.members
+        meant = self.by == "all" or invitee.member in self.members
+        return meant and OVERRULED_BY[self.by].issuperset(invitee.holds)
 
 
 EVERYONE = Release(by="all")
@@ -130,7 +158,8 @@ def prepare(
     """Who is to be asked, and who has been released so far.
 
     Left out for good: whoever is banned from the group, the account that made the backups (an attacker may hold it), and
-    whoever was only invited or asking to be let in. A ban from one channel keeps its person out of that channel.
+    whoever was only invited or asking to be let in. A ban from one channel keeps its person out of that channel. A power that
+    no backup proves puts nobody among the first.
 
     Args:
         plan: the plan whose group they are invited to.
@@ -156,16 +185,22 @@ def prepare(
     invitees: list[Invitee] = []
     released = 0
     for person in people:
-        joined = {one.channel: one.level for one in person.memberships if one.state == "join" and one.channel in made}
+        joined = {
+            one.channel: 0 if one.channel in person.unproved else one.level
+            for one in person.memberships
+            if one.state == "join" and one.channel in made
+        }
         reason = _left_out(person, plan.group, banned, joined)
         if reason:
             left_out[reason] = left_out.get(reason, 0) + 1
             continue
         places = (plan.group, *(ref for ref in private if ref in joined and (ref, person.id) not in banned))
         invitee = before.get(person.id) or Invitee(member=person.id, tier=3, places=())
-        invitee = msgspec.structs.replace(invitee, tier=_tier(max(joined.values())), places=places)
-        if release and invitee.held and release.covers(person.id):
-            invitee = msgspec.structs.replace(invitee, decided=max(now, 1), by=release.by)
+        tier = _tier(max(joined.values()))
+        invitee = msgspec.structs.replace(invitee, tier=tier, places=places, holds=person.holds)
+        if release and invitee.held and release.covers(invitee):
+            decided = {"decided": max(now, 1), "by": release.by, "overruled": invitee.holds}
+            invitee = msgspec.structs.replace(invitee, **decided)
             released += 1
         invitees.append(invitee)
     decisions = earlier.decisions if earlier else ()
@@ -181,6 +216,13 @@ def prepare(
         left_out=left_out,
         decisions=decisions,
     )
+
+
+def as_of_now(campaign: Campaign, people: Iterable[Person]) -> Campaign:
+    """The campaign with what speaks against asking its people today, whatever was known when it was prepared."""
+    holds = {person.id: person.holds for person in people}
+    invitees = (msgspec.structs.replace(one, holds=holds.get(one.member, one.holds)) for one in campaign.invitees)
+    return msgspec.structs.replace(campaign, invitees=tuple(invitees))
 
 
 def _left_out(person: Person, group: Ref, banned: set[tuple[Ref, MemberId]], joined: dict[Ref, int]) -> str:

@@ -3,7 +3,8 @@
 from collections.abc import Callable, Iterator
 from typing import Protocol, TypeAlias, runtime_checkable
 
-from grouparchive.archive.fold import Moment, View
+from grouparchive.archive.fold import View
+from grouparchive.archive.moment import Moment, as_text
 from grouparchive.errors import Damaged, NoArchive, UsageError
 from grouparchive.model.plan import Desired, Plan
 from grouparchive.model.ports import OpenBlob
@@ -78,7 +79,9 @@ def desired(view: View, group: Ref) -> Desired:
         archive_id=view.archive_id,
         position=view.position,
         moment=view.moment,
-        as_of=_as_of(view),
+        as_of="" if view.asked.time is None else f"{view.asked.time}ms",
+        trusted=as_text(view.trusted.position or {}),
+        trusted_by=view.trusted.by,
         group=found,
         channels=channels,
         settings=tuple(setting for channel in channels for setting in view.settings(channel.ref)),
@@ -93,15 +96,40 @@ def desired(view: View, group: Ref) -> Desired:
 def moment_of(plan: Plan) -> Moment:
     """The moment to fold the archive to, so that a plan finds the posts it was made from, also after more backups.
 
-    Unless it is a time, fold only the commits that `plan.position` names.
+    Raises:
+        Damaged: the plan does not tell it.
     """
-    if not plan.as_of:
-        return Moment()
     number, is_time, _ = plan.as_of.partition("ms")
-    try:
-        return Moment(time=int(number)) if is_time else Moment(seq=int(number))
-    except ValueError:
-        raise Damaged("the plan does not tell its moment: it is damaged or of another version") from None
+    if not is_time:
+        return Moment(position=position_of(plan.position))
+    if not number.isdecimal():
+        raise _untold()
+    return Moment(time=int(number))
+
+
+def position_of(text: str) -> dict[str, int]:
+    """A position as plans write it.
+
+    Raises:
+        Damaged: it is none.
+    """
+    places = [entry.rpartition(":") for entry in text.split(",") if entry]
+    if not all(writer and seq.isdecimal() for writer, _, seq in places):
+        raise _untold()
+    return {writer: int(seq) for writer, _, seq in places}
+
+
+def trusted_of(plan: Plan) -> dict[str, int] | None:
+    """The position that a plan goes by in what it believes; None where nobody had said when it was made.
+
+    Raises:
+        Damaged: the plan does not tell it.
+    """
+    return position_of(plan.trusted) if plan.trusted_by else None
+
+
+def _untold() -> Damaged:
+    return Damaged("the plan does not tell its moment: it is damaged or of another version")
 
 
 def natives_of(view: View) -> Callable[[MemberId], str]:
@@ -113,13 +141,6 @@ def natives_of(view: View) -> Callable[[MemberId], str]:
         return known.native if known else ""
 
     return native
-
-
-def _as_of(view: View) -> str:
-    if view.asked.time is not None:
-        return f"{view.asked.time}ms"
-    # What was known at these commits. With one writer, the last one's number says it all.
-    return "" if "," in view.position else view.position.rpartition(":")[2]
 
 
 def _readable(view: View, open_blob: OpenBlob, ref: Ref) -> Attachment | None:

@@ -59,6 +59,7 @@ SENTENCES: dict[str, str] = {
     "post-missing": "changes, reactions or pins belong to posts that could not be made",
     "person-unknown": "bans or roles belong to people whose handle the archive does not tell",
     "not-joined": "roles wait until their members are back",
+    "roles-not-proved": "people get a role only by hand, because no backup that can be trusted tells that they had it",
     "roles-lost": "roles of members cannot be given back on this target",
 }
 

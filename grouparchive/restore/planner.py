@@ -8,6 +8,7 @@ roles wait in `reveal`.
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable
+from typing import Final
 
 import msgspec
 
@@ -22,7 +23,9 @@ from grouparchive.model.plan import (
     Desired,
     EditPost,
     Grant,
+    Hold,
     Observed,
+    Person,
     Plan,
     Policy,
     Post,
@@ -115,6 +118,8 @@ class _Planner:
             position=self.desired.position,
             moment=self.desired.moment,
             as_of=self.desired.as_of,
+            trusted=self.desired.trusted,
+            trusted_by=self.desired.trusted_by,
             group=self.desired.group.ref,
             group_name=self.desired.group.name,
             target=target,
@@ -338,15 +343,17 @@ class _Planner:
         return _once(found)
 
     def grants(self) -> list[Action]:
-        """The roles to give back, the most powerful first."""
+        """The roles to give back, the most powerful first. Those that no backup proves are left out."""
         here = {channel.ref: number for number, channel in enumerate(self.channels)}
-        wanted = [
-            (here[one.channel], -one.level, person.id, one)
+        told = [
+            (here[one.channel], -one.level, person.id, one, _proved(person, one.channel))
             for person in self.desired.people
             if not person.admin
             for one in person.memberships
             if one.level > 0 and one.channel in here and (one.channel, person.id) not in self.banned
         ]
+        wanted = [entry[:4] for entry in told if entry[4]]
+        self.losses.add("roles-not-proved", len({entry[2] for entry in told if not entry[4]}))
         if not self.same_platform or not self.can(Grant):
             self.losses.add("roles-lost", len({person for _, _, person, _ in wanted}))
             return []
@@ -379,7 +386,13 @@ class _Planner:
         return round(total, 1)
 
 
+_FORGED: Final[frozenset[Hold]] = frozenset({"first-seen-after-trust", "suspect-commit"})
 _LIKE_POSTS = frozenset(str(verb.__struct_config__.tag) for verb in (Post, EditPost, React))
+
+
+def _proved(person: Person, channel: Ref) -> bool:
+    """Does a backup that can be believed tell of this person and of such a power, or the owner of the person?"""
+    return channel not in person.unproved and not _FORGED.intersection(person.holds)
 
 
 def _nameless(channel: Channel) -> Channel:

@@ -23,7 +23,7 @@ from grouparchive.model.records import Channel, Group, Member, Membership, Messa
 
 def round_(number: int) -> list[Record]:
     """What one run would write: everybody has another id each time."""
-    ids = [f"{number * 100 + person:032x}" for person in range(3)]
+    ids = [f"{number * 100 + person + 1:032x}" for person in range(3)]
     return [
         Group(ref="!g", platform="p", origin="o", name=f"name {number}"),
         Channel(ref="!g", group="!g", name=f"name {number}"),

@@ -1,17 +1,21 @@
 import os
 from pathlib import Path
+from typing import get_args
 
+import msgspec
 import pytest
 
+from grouparchive.cli.holds import WORDS
 from grouparchive.crypto.vaults import VaultKey
 from grouparchive.errors import Damaged, InDoubt, PlatformError, Refused, UsageError, WrongSecret
-from grouparchive.model.plan import CreateChannel, CreateGroup, Outcome, Person, Plan, Policy
+from grouparchive.model.plan import CreateChannel, CreateGroup, Hold, Outcome, Person, Plan, Policy
 from grouparchive.model.ports import PersonalMessage
 from grouparchive.model.records import Ban, Channel, Membership
 from grouparchive.people.campaign import (
     EVERYONE,
     Campaign,
     Release,
+    as_of_now,
     campaign_path,
     load_campaign,
     prepare,
@@ -174,6 +178,62 @@ def test_a_release_list_with_strangers_names_the_line_and_nobody() -> None:
     with pytest.raises(UsageError, match="line 2 of") as error:
         read_release(f"{member(2)}\n@canary99:demo.test\n", {member(2): member(2)})
     assert "canary" not in error.value.message + error.value.hint
+
+
+SOFT: tuple[Hold, ...] = ("no-trusted-position", "consent-unknown")
+BY_NAME: tuple[Hold, ...] = ("first-seen-after-trust", "suspect-commit", "minor", "on-hold")
+NEVER: tuple[Hold, ...] = ("consent-no", "do-not-contact")
+
+
+def held_for(*holds: Hold, number: int = 2) -> list[Person]:
+    return [msgspec.structs.replace(person(number, SPACE), holds=holds)]
+
+
+def test_every_hold_is_overruled_by_something_or_by_nothing() -> None:
+    assert {*SOFT, *BY_NAME, *NEVER} == set(get_args(Hold))
+    assert set(WORDS) == {*SOFT, *BY_NAME, *NEVER, "not-released"}
+
+
+@pytest.mark.parametrize("release", [EVERYONE, Release(by="list", members=frozenset({member(2)}))])
+@pytest.mark.parametrize("hold", get_args(Hold))
+def test_what_a_release_overrules(release: Release, hold: Hold) -> None:
+    [one] = prepare(PLAN, held_for("consent-unknown", hold), [], release=release, now=1).invitees
+    free = hold in SOFT or (hold in BY_NAME and release.by == "list")
+    assert one.held is not free
+    assert one.reasons == (() if free else ("consent-unknown", hold))
+    assert one.overruled == (one.holds if free else ())
+
+
+def test_a_list_releases_nobody_else() -> None:
+    other = Release(by="list", members=frozenset({member(3)}))
+    assert prepare(PLAN, held_for("minor"), [], release=other, now=1).reasons() == {"minor": 1}
+
+
+def test_what_speaks_against_somebody_later_holds_them_again(tmp_path: Path) -> None:
+    people = held_for(*SOFT)
+    released = prepare(PLAN, people, [], release=EVERYONE, now=1)
+    assert released.reasons() == {}
+    assert as_of_now(released, people) == released
+    for hold in (*BY_NAME, *NEVER):
+        again = as_of_now(released, held_for(*SOFT, hold))
+        assert again.reasons() == {hold: 1}
+        rooms = Rooms()
+        assert run(tmp_path, again, rooms) == SendReport(held=1)
+        assert rooms.delivered == []
+        later = prepare(PLAN, held_for(*SOFT, hold), [], release=EVERYONE, earlier=released, now=2)
+        assert later.reasons() == {hold: 1}
+    assert run(tmp_path, as_of_now(again, people), Rooms()).sent == 1
+
+
+def test_somebody_against_whom_nothing_speaks_waits_all_the_same() -> None:
+    assert prepare(PLAN, held_for(), [], now=1).reasons() == {"not-released": 1}
+
+
+def test_a_power_that_no_backup_proves_puts_nobody_first() -> None:
+    people = [msgspec.structs.replace(person(2, SPACE, OPEN, level=100), unproved=(SPACE, OPEN))]
+    assert [one.tier for one in prepare(PLAN, people, []).invitees] == [3]
+    people = [msgspec.structs.replace(person(2, SPACE, OPEN, level=100), unproved=(SPACE,))]
+    assert [one.tier for one in prepare(PLAN, people, []).invitees] == [1]
 
 
 def test_each_is_invited_once_in_the_order_of_tiers(tmp_path: Path) -> None:

@@ -10,13 +10,15 @@ import restore_toy as toy
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from grouparchive.errors import UsageError
+from grouparchive.archive.moment import Moment
+from grouparchive.errors import Damaged, UsageError
 from grouparchive.model import plan as verbs
-from grouparchive.model.plan import Observed, Plan, Policy, Trait
+from grouparchive.model.plan import Observed, Person, Plan, Policy, Trait
 from grouparchive.model.records import (
     Channel,
     Edit,
     Media,
+    Membership,
     Message,
     Poll,
     Reaction,
@@ -24,6 +26,7 @@ from grouparchive.model.records import (
     Setting,
     Vote,
 )
+from grouparchive.restore.desire import moment_of, trusted_of
 from grouparchive.restore.expand import expand
 from grouparchive.restore.labels import FIRST, SECOND, make_labels
 from grouparchive.restore.planner import make_plan
@@ -305,6 +308,61 @@ def test_another_platform_loses_bans_roles_and_settings() -> None:
     counts = {gap.code: gap.count for gap in plan.gaps}
     assert (counts["bans-lost"], counts["roles-lost"], counts["settings-not-supported"]) == (2, 1, 4)
     assert not [one for one in (*plan.actions, *plan.reveal) if isinstance(one, verbs.BanMember | verbs.Grant)]
+
+
+@pytest.mark.parametrize("hold", ["first-seen-after-trust", "suspect-commit"])
+def test_who_no_sound_backup_tells_of_gets_no_role(hold: Any) -> None:
+    desired, posts = toy.community()
+    forged = Person(
+        id=toy.member(50),
+        memberships=tuple(Membership(channel=ref, member=toy.member(50), level=100) for ref in ("!space", "!a")),
+        holds=("do-not-contact", hold),
+    )
+    raised = Person(
+        id=toy.member(51),
+        memberships=tuple(Membership(channel=ref, member=toy.member(51), level=60) for ref in ("!space", "!a")),
+        holds=("no-trusted-position", "do-not-contact", "minor", "consent-no", "on-hold"),
+        unproved=("!a",),
+    )
+    plan = toy.toy_plan(msgspec.structs.replace(desired, people=(*desired.people, forged, raised)), posts)
+    grants = {(one.channel, one.member) for one in plan.reveal if isinstance(one, verbs.Grant)}
+    assert {channel for channel, member in grants if member == toy.member(51)} == {"!space"}
+    assert toy.member(50) not in {member for _, member in grants}
+    assert len({member for _, member in grants}) == 2  # and the moderator
+    gap = next(one for one in plan.gaps if one.code == "roles-not-proved")
+    assert gap.count == 2
+    assert "by hand" in gap.text
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"position": "w"}, {"position": "w:x"}, {"position": ":3"}, {"as_of": "ms"}, {"as_of": "-1ms"}]
+)
+def test_a_plan_that_does_not_tell_its_moment(wrong: dict[str, str]) -> None:
+    desired, posts = toy.community()
+    plan = toy.toy_plan(msgspec.structs.replace(desired, **wrong), posts)
+    with pytest.raises(Damaged, match="moment"):
+        moment_of(plan)
+    told = msgspec.structs.replace(plan, trusted="w:x", trusted_by="given")
+    with pytest.raises(Damaged):
+        trusted_of(told)
+
+
+def test_a_plan_finds_its_moment_again() -> None:
+    desired, posts = toy.community()
+    for as_of, moment in (("", Moment(position={"w": 3})), ("17ms", Moment(time=17))):
+        plan = toy.toy_plan(msgspec.structs.replace(desired, as_of=as_of, trusted="w:2"), posts)
+        assert moment_of(plan) == moment
+        assert trusted_of(plan) is None
+        assert trusted_of(msgspec.structs.replace(plan, trusted_by="attended")) == {"w": 2}
+
+
+def test_the_digest_covers_what_is_trusted_and_who_said_so() -> None:
+    desired, posts = toy.community()
+    digests = {
+        toy.toy_plan(msgspec.structs.replace(desired, trusted=trusted, trusted_by=by), posts).digest()
+        for trusted, by in (("", ""), ("w:2", "given"), ("w:2", "attended"), ("w:3", "given"))
+    }
+    assert len(digests) == 4
 
 
 def test_a_target_that_cannot_make_groups() -> None:

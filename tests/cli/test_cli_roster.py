@@ -1,0 +1,251 @@
+"""`roster`: proposing with no secret, confirming with it, and what invitations make of it."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_machine import GROUP, HANDLES, NAMES, PASSPHRASE, Machine, Village
+from test_cli_frame import Terminal
+
+from grouparchive.platforms.sandbox.world import World
+
+ROWAN, FERN, MOSS = HANDLES[2], HANDLES[3], HANDLES[4]
+MAIL = "quince.canary@mail.example"
+
+
+def people(machine: Machine, *more: str) -> dict[str, dict[str, Any]]:
+    events = machine.run("--json", "roster", "list", *more, opened=True).events
+    return {event["native"]: event for event in events if event["event"] == "person"}
+
+
+def summary(machine: Machine) -> dict[str, Any]:
+    return machine.run("--json", "roster", "list", "--summary", opened=True).events[0]
+
+
+def newest(machine: Machine) -> str:
+    """The number of the newest commit."""
+    return str(machine.run("--json", "status").events[0]["commits"] - 1)
+
+
+@pytest.fixture
+def there(kept: Machine, tmp_path: Path) -> World:
+    path = tmp_path / "there.sqlite"
+    world = World(path)
+    for handle in HANDLES:
+        world.person(handle)
+    kept.add("there", path)
+    return world
+
+
+def plan(machine: Machine, *more: str) -> dict[str, Any]:
+    return machine.run("--json", "plan", GROUP, "--to", "there", *more, "-o", machine.plan, opened=True).done
+
+
+def prepare(machine: Machine, *more: str | Path) -> dict[str, Any]:
+    return machine.run("--json", "invite", "prepare", machine.plan, *more, opened=True).done
+
+
+def test_a_proposal_counts_once_it_is_confirmed(kept: Machine) -> None:
+    done = kept.run("roster", "add", ROWAN, f"mail={MAIL}", "consent.contact=yes", "tier=2")
+    assert "kept as a proposal; it counts once confirmed with `grouparchive roster confirm`" in done.out
+    rowan = people(kept)[ROWAN]
+    assert (rowan["contacts"], rowan["consent"]) == ({}, {})
+    assert rowan["holds"] == ["no-trusted-position", "consent-unknown"]
+    assert rowan["proposals"] == [f"mail: {MAIL}", "consent to contact: yes", "tier: 2"]
+    assert (summary(kept)["reachable"], summary(kept)["proposals"]) == (0, 3)
+    shown = kept.run("roster", "list", opened=True)
+    assert f"mail: {MAIL}" in shown.out
+    assert "3 proposals to confirm" in shown.err
+    assert kept.run("--json", "roster", "confirm", "--all", opened=True).done == {
+        "event": "done", "confirmed": 3, "members": 0, "left": 0,
+    }  # fmt: skip
+    rowan = people(kept)[ROWAN]
+    assert (rowan["contacts"], rowan["consent"], rowan["proposals"]) == ({"mail": MAIL}, {"contact": "yes"}, [])
+    assert rowan["holds"] == ["no-trusted-position"]
+    told = summary(kept)
+    assert (told["members"], told["reachable"], told["consenting"], told["proposals"]) == (11, 1, 1, 0)
+    assert told["holds"] == {"no-trusted-position": 11, "consent-unknown": 10}
+    assert "Nothing waits" in kept.run("roster", "confirm", "--all", opened=True).out
+    kept.run("roster", "add", ROWAN, "mail=thief@mail.example")
+    assert people(kept)[ROWAN]["contacts"] == {"mail": MAIL}
+    assert people(kept)[ROWAN]["proposals"] == ["mail: thief@mail.example"]
+    kept.run("verify", "--deep", opened=True)
+
+
+def test_who_is_named_becomes_a_member_for_certain(kept: Machine) -> None:
+    kept.run("roster", "add", FERN)
+    assert people(kept)[FERN]["proposals"] == ["member: yes"]
+    done = kept.run("--json", "roster", "confirm", FERN, people(kept)[MOSS]["id"], opened=True).done
+    assert (done["confirmed"], done["members"]) == (2, 2)
+    for handle, holds in ((FERN, []), (MOSS, []), (ROWAN, ["no-trusted-position"])):
+        assert people(kept)[handle]["holds"] == [*holds, "consent-unknown"]
+
+
+def test_in_bulk_nobody_becomes_a_member_or_somebody_else_and_no_restriction_ends(kept: Machine) -> None:
+    kept.run("roster", "add", ROWAN, "do-not-contact=yes", "minor=yes", "consent.contact=no")
+    kept.run("roster", "add", ROWAN, "do-not-contact=no", "minor=", "consent.contact=yes", "tier=1")
+    kept.run("roster", "add", FERN, "member=yes", f"same-as={MOSS}")
+    done = kept.run("--json", "roster", "confirm", "--all", opened=True).done
+    assert (done["confirmed"], done["left"]) == (1, 5)
+    assert people(kept)[ROWAN]["holds"] == ["no-trusted-position", "consent-no", "do-not-contact", "minor"]
+    assert set(people(kept)) >= {FERN, MOSS}
+    done = kept.run("--json", "roster", "confirm", ROWAN, FERN, opened=True).done
+    assert (done["confirmed"], done["left"]) == (6, 0)
+    assert people(kept)[ROWAN]["holds"] == []
+    [merged] = [one for one in people(kept).values() if one["others"]]
+    assert {merged["native"], *merged["others"]} == {FERN, MOSS}
+
+
+def test_a_restriction_counts_at_once_and_only_the_owner_lifts_it(kept: Machine) -> None:
+    done = kept.run("roster", "add", ROWAN, "do-not-contact=yes")
+    assert "counts at once" in done.out
+    assert "proposal" not in done.out
+    assert "do-not-contact" in people(kept)[ROWAN]["holds"]
+    kept.run("roster", "add", ROWAN, "do-not-contact=no")
+    assert "do-not-contact" in people(kept)[ROWAN]["holds"]
+    kept.run("roster", "set", ROWAN, "do-not-contact=no", "minor=yes", opened=True)
+    assert people(kept)[ROWAN]["holds"] == ["no-trusted-position", "consent-unknown", "minor"]
+    kept.run("roster", "set", ROWAN, "minor=", opened=True)
+    kept.run("roster", "add", ROWAN, "do-not-contact=yes")
+    assert people(kept)[ROWAN]["holds"] == ["no-trusted-position", "consent-unknown", "do-not-contact"]
+    shown = kept.run("roster", "list", "--summary", opened=True).out
+    assert "on hold: 1, they must not be contacted" in shown
+
+
+def test_the_word_is_read_from_a_file_and_shown_nowhere(kept: Machine) -> None:
+    word = kept.secret("word.txt", "bramblecanary")
+    refused = kept.run("roster", "add", ROWAN, "word=bramblecanary", code=2)
+    assert "secret" in refused.err
+    kept.run("roster", "add", ROWAN, f"word-file={word}")
+    kept.run("roster", "add", FERN, "word=-", stdin="bramblecanary\n")
+    told = [
+        kept.run("--json", "roster", "list", opened=True),
+        kept.run("roster", "list", opened=True),
+        kept.run("roster", "confirm", "--all", opened=True),
+        kept.run("roster", "list", opened=True),
+    ]
+    assert "word: (not shown)" in told[2].out
+    assert not any("bramblecanary" in one.out + one.err for one in (*told, refused))
+
+
+def test_who_is_told_of_by_nobody_yet(kept: Machine) -> None:
+    kept.run("roster", "add", "+1 000", "--platform", "signal", "phone=+1 000", "voucher=+1 001")
+    done = kept.run("--json", "roster", "confirm", "+1 000", opened=True).done
+    assert (done["confirmed"], done["members"]) == (3, 1)
+    assert "+1 000" not in people(kept)  # in no group: nobody is made a member of one by a word
+    kept.run("roster", "set", "+1 000", f"voucher={ROWAN}", f"same-as={ROWAN}", opened=True)
+    assert people(kept)[ROWAN]["others"] == ["+1 000"]
+    assert people(kept)[ROWAN]["contacts"] == {"phone": "+1 000"}
+
+
+def test_mistakes_are_told_without_a_handle_or_a_value(kept: Machine, there: World) -> None:
+    there.close()
+    bare = ["roster", "add", ROWAN, "minor=yes"]
+    add = ["roster", "add", ROWAN, "--source", "home"]
+    for arguments, opened, words in (
+        ([*add, f"mail={NAMES[1]}"], False, "mail address"),
+        ([*add, f"minor={MAIL}"], False, "yes or no"),
+        ([*add, MAIL], False, "key=value"),
+        ([*add, "minor=yes", "minor=no"], False, "twice"),
+        ([*add, "tier=5"], False, "from 1"),
+        (bare, False, "on which platform"),
+        ([*bare, "--source", "nowhere"], False, "no source"),
+        ([*bare, "--source", "home", "--platform", "sandbox"], False, "either"),
+        ([*bare, "--origin", "https://x.example"], False, "--platform"),
+        (["roster", "add", f" {ROWAN}\n", "minor=yes", "--source", "home"], False, "a handle is"),
+        (["roster", "set", MAIL, "minor=yes"], True, "the person named"),
+        (["roster", "set", ROWAN, f"voucher={MAIL}"], True, "the other person named"),
+        (["roster", "confirm", ROWAN, MAIL], True, "the second person named"),
+        (["roster", "confirm", "--all", ROWAN], True, "either"),
+        (["roster", "confirm"], True, "nobody can be asked"),
+    ):
+        done = kept.run(*arguments, opened=opened, code=2)
+        assert words in done.err, done.err
+        assert done.out == ""
+    said = "".join(kept.spoken)
+    for planted in (*HANDLES, *NAMES, MAIL):
+        assert planted not in said
+
+
+def test_at_a_terminal_each_proposal_is_asked_for(kept: Machine) -> None:
+    kept.run("roster", "add", ROWAN, f"mail={MAIL}", "tier=1")
+    person = Terminal(kept, "roster", "confirm")
+    person.wait_for("Passphrase")
+    person.type(PASSPHRASE)
+    person.wait_for(f"mail: {MAIL}")
+    person.wait_for("Is that right?")
+    person.type("y")
+    person.wait_for("tier: 1")
+    person.wait_for("Is that right?")
+    person.type("n")
+    assert person.end() == 0, person.text
+    assert ROWAN in person.text
+    assert "1 fact confirmed" in person.text
+    rowan = people(kept)[ROWAN]
+    assert (rowan["contacts"], rowan["proposals"]) == ({"mail": MAIL}, ["tier: 1"])
+
+
+# --- plans and invitations -----------------------------------------------------------------------------------------------
+
+
+def test_a_plan_tells_what_it_trusts_and_warns_when_nobody_has_said(kept: Machine, there: World) -> None:
+    there.close()
+    first = kept.run("plan", GROUP, "--to", "there", "-o", kept.plan, opened=True)
+    assert "nobody has said up to which backup" in first.err
+    assert "Trusted backups: nobody has said which." in kept.run("show", kept.plan, opened=True).out
+    second = kept.run("plan", GROUP, "--to", "there", "--trusted", newest(kept), "-o", kept.plan, opened=True)
+    assert "nobody has said" not in second.err
+    assert f"Trusted backups: up to commit {newest(kept)}, as you said." in kept.run("show", kept.plan, opened=True).out
+    done = plan(kept, "--trusted", newest(kept))
+    assert (done["trusted_by"], done["suspect"]) == ("given", 0)
+    for wrong in ("nonsense", "99999", "abcdef12:1"):
+        kept.run("plan", GROUP, "--to", "there", "--trusted", wrong, "-o", kept.plan, opened=True, code=2)
+
+
+def test_who_came_after_the_trusted_backup_is_released_by_a_list_only(
+    kept: Machine, village: Village, there: World
+) -> None:
+    there.close()
+    trusted = newest(kept)
+    world = World(village.path)
+    world.person("@late:sandbox", "Late Canary")
+    world.join(village.group, "@late:sandbox", level=100, force=True)
+    world.close()
+    kept.run("backup", "home")
+    made = plan(kept, "--trusted", trusted)
+    assert {gap["code"]: gap["count"] for gap in made["gaps"]}["roles-not-proved"] == 1
+    everybody = prepare(kept, "--release", "all")
+    assert everybody["reasons"] == {"first-seen-after-trust": 1, "consent-unknown": 1}
+    assert everybody["held"] == 1
+    shown = kept.run("invite", "prepare", kept.plan, opened=True).out
+    assert "only backups after the trusted ones tell of them" in shown
+    names = kept.secret("known.txt", "@late:sandbox\n")
+    assert prepare(kept, "--release", names)["held"] == 0
+
+
+def test_a_refusal_holds_whatever_was_released_before(kept: Machine, there: World) -> None:
+    made = plan(kept)
+    kept.run("apply", kept.plan, "--expect", made["digest"], opened=True)
+    released = prepare(kept, "--release", "all")
+    assert (released["held"], released["reasons"]) == (0, {})
+    kept.run("roster", "add", ROWAN, "consent.contact=no", "--source", "home")  # a later backup, after all was decided
+    kept.run("roster", "add", FERN, "hold=yes", "--source", "home")
+    status = kept.run("--json", "invite", "status", kept.plan, opened=True).done
+    assert status["reasons"] == {"consent-no": 1, "on-hold": 1}
+    sent = kept.run("--json", "invite", "send", kept.plan, opened=True).done
+    assert (sent["sent"], sent["held"], sent["reasons"]) == (released["people"] - 2, 2, status["reasons"])
+    assert not there.sync_of(ROWAN).invitations
+    assert not there.sync_of(FERN).invitations
+    assert there.sync_of(MOSS).invitations
+    names = kept.secret("known.txt", f"{ROWAN}\n{FERN}\n")
+    assert prepare(kept, "--release", "all")["reasons"] == status["reasons"]
+    told = kept.run("invite", "prepare", kept.plan, "--release", names, opened=True)
+    assert "they do not agree to be asked (consent-no)" in told.out
+    assert "roster set" in told.out
+    assert kept.run("--json", "invite", "send", kept.plan, opened=True).done["sent"] == 1
+    assert there.sync_of(FERN).invitations
+    kept.run("roster", "set", ROWAN, "consent.contact=yes", opened=True)
+    prepare(kept, "--release", "all")
+    assert kept.run("--json", "invite", "send", kept.plan, opened=True).done["sent"] == 1
+    assert there.sync_of(ROWAN).invitations
+    there.close()
