@@ -14,6 +14,7 @@ from grouparchive.cli import plan_words
 from grouparchive.cli.app import Command
 from grouparchive.cli.output import many
 from grouparchive.cli.surroundings import Opened, Run, start
+from grouparchive.cli.witnesses import proved
 from grouparchive.durable import write_whole
 from grouparchive.errors import UnsafePlan, UsageError
 from grouparchive.model.plan import Plan, Policy
@@ -45,6 +46,9 @@ _AUTHORS = ("anonymous", "ghost", "consented")
     help="The newest backup that was surely made before the attack: the number of its commit.",
 )
 @click.option(
+    "--witness", "witnesses", metavar="W", multiple=True, help="The same, proved by the words noted before the attack."
+)
+@click.option(
     "--content",
     type=click.Choice(_CONTENT),
     default="structure",
@@ -67,6 +71,7 @@ def plan(
     target: str,
     moment: str,
     trusted: str,
+    witnesses: tuple[str, ...],
     content: str,
     authors: str,
     out: str,
@@ -82,6 +87,7 @@ def plan(
     \b
     Example:
       grouparchive plan "Example group" --to home --as-of 2026-05-01T12:00 -o way-back.plan
+      grouparchive plan "Example group" --to home --witness "enjoy mother senior ..." -o way-back.plan
       grouparchive plan "Example group" --to home --trusted 41 -o way-back.plan
       grouparchive plan "Example group" --to home --content all --authors ghost -o way-back.plan
     """
@@ -94,7 +100,7 @@ def plan(
             "a plan of that name was begun already, and is needed to finish what it began", hint="Name another with -o."
         )
     run.profile.source_file(target)
-    opened = run.fold(moment, trusted=trusted)
+    opened = run.fold(moment, trusted=_proved(run, trusted, witnesses))
     wanted = desired(opened.view, opened.group(group).ref)
     policy = Policy(
         key=secrets.token_hex(32),
@@ -136,6 +142,21 @@ def plan(
         gaps=[{"code": code, "count": count} for code, count, _ in found.gaps],
         seconds=round(found.seconds, 1),
     )
+
+
+def _proved(run: Run, trusted: str, witnesses: tuple[str, ...]) -> str:
+    """Up to where backups can be trusted: as a person says, or as witnesses prove."""
+    if not witnesses:
+        return trusted
+    if trusted:
+        raise UsageError("--trusted and --witness say the same", hint="Give one of them.")
+    found = [one for one in proved(run.open(), witnesses) if not one.of_owner]
+    if not found:
+        raise UsageError(
+            "these words prove the owner's statements, and no backup",
+            hint="Give the words of the machine that makes the backups.",
+        )
+    return ",".join(f"{one.writer}:{one.seq}" for one in found)
 
 
 def _warn_of_trust(run: Run, opened: Opened) -> None:

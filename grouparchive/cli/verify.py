@@ -8,14 +8,13 @@ from grouparchive.archive.reader import Archive
 from grouparchive.archive.repair import repair as repair_archive
 from grouparchive.archive.verify import verify as verify_archive
 from grouparchive.archive.verify import verify_deep
-from grouparchive.archive.witness import Position, newest, prove
+from grouparchive.archive.witness import Position, newest
 from grouparchive.cli.app import Command
-from grouparchive.cli.files import read_bounded
 from grouparchive.cli.output import many, size
 from grouparchive.cli.qr import signs
 from grouparchive.cli.surroundings import Run, start
 from grouparchive.cli.times import when
-from grouparchive.crypto.witness import read_witness
+from grouparchive.cli.witnesses import proved
 from grouparchive.crypto.words import check_words
 from grouparchive.errors import Damaged, UsageError
 
@@ -52,8 +51,7 @@ def verify(
     """
     run = start(context)
     if repair is None:
-        proofs = [read_witness(_words(given)) for given in witnesses]
-        _verify(run, deep=deep, proofs=proofs, print_witness=print_witness)
+        _verify(run, deep=deep, witnesses=witnesses, print_witness=print_witness)
     elif deep or witnesses or print_witness:
         raise UsageError(
             "--repair goes alone", hint="Repair first, then look at the new file: verify --deep --archive OUT"
@@ -62,15 +60,7 @@ def verify(
         _repair(run, Path(repair).expanduser().absolute())
 
 
-def _words(given: str) -> str:
-    """The words of a witness: as they were typed, or out of a file."""
-    path = Path(given).expanduser()
-    if " " in given.strip() or not path.is_file():
-        return given
-    return read_bounded(path, "file with the witness").decode("utf-8", "replace")
-
-
-def _verify(run: Run, *, deep: bool, proofs: list[tuple[str, ...]], print_witness: bool) -> None:
+def _verify(run: Run, *, deep: bool, witnesses: tuple[str, ...], print_witness: bool) -> None:
     problems: list[str] = []
     paths = run.archive_paths
     for path in paths:
@@ -108,16 +98,16 @@ def _verify(run: Run, *, deep: bool, proofs: list[tuple[str, ...]], print_witnes
             "make a whole one: grouparchive verify --repair NEW-FILE --archive THIS --archive OTHER",
         )
     run.output.line("Nothing is damaged, and no commit is missing between the first and the last.")
-    archives = run.open() if proofs or print_witness else []
-    _prove(run, archives, proofs)
+    archives = run.open() if witnesses or print_witness else []
+    _prove(run, archives, witnesses)
     if print_witness:
         _print_witness(run, newest(archives))
     run.output.done(damaged=0)
 
 
-def _prove(run: Run, archives: list[Archive], proofs: list[tuple[str, ...]]) -> None:
+def _prove(run: Run, archives: list[Archive], witnesses: tuple[str, ...]) -> None:
     """Hold what was noted elsewhere against what is here."""
-    for found in prove(archives, proofs) if proofs else []:
+    for found in proved(archives, witnesses):
         what = "statement" if found.of_owner else "commit"
         after = sum(
             position.seq - found.seq for position in newest(archives) if position.writer == found.writer

@@ -4,7 +4,7 @@ import re
 import shutil
 from pathlib import Path
 
-from cli_machine import Machine, Village
+from cli_machine import GROUP, Machine, Village
 
 from grouparchive.platforms.sandbox.world import World
 
@@ -56,3 +56,19 @@ def test_a_mistyped_witness_is_told_by_its_word(kept: Machine) -> None:
     words[6] = "zzzzzz"
     assert "word 7" in kept.run("verify", "--witness", " ".join(words), code=2).err
     assert "13 words" in kept.run("verify", "--witness", " ".join(words[:5]), code=2).err
+
+
+def test_a_plan_trusts_what_the_witness_proves(kept: Machine, village: Village, tmp_path: Path) -> None:
+    there = tmp_path / "there.sqlite"
+    World(there).close()
+    kept.add("there", there)
+    words = noted(kept)
+    grow(kept, village)
+    plan = ["plan", GROUP, "--to", "there", "-o", kept.plan, "--json"]
+    made = kept.run(*plan, "--witness", words, opened=True).done
+    assert made["trusted_by"] == "given"
+    assert made["trusted"].endswith(":1")
+    assert kept.run(*plan, "--trusted", "1", opened=True).done["trusted"] == made["trusted"]
+    kept.run(*plan, "--witness", words, "--trusted", "1", opened=True, code=2)
+    other = " ".join(["academic"] * 13)
+    kept.run(*plan, "--witness", other, opened=True, code=13)
