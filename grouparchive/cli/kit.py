@@ -68,7 +68,7 @@ _WARNING = (
 @click.option("-o", "--output", "out", metavar="FILE.html", required=True, help="The page to write.")
 @click.pass_context
 def kit(context: click.Context, out: str) -> None:
-    r"""Make sheets to print: what to do in the first hour, and one for each share or recovery key.
+    r"""Make sheets to print, for the first hour and for each holder.
 
     Give the share files with --share-file and the recovery file with --key-file; each becomes a sheet for the person who keeps
     it, with a code to scan. The sheets name no group, no member and nobody who holds another one. Needs no unlocking. The page

@@ -22,7 +22,9 @@ _WORDS = {"roster": "old list of members", "membership": "place in one", "member
 @click.option("--yes", is_flag=True, help="Do not ask: it is decided.")
 @click.pass_context
 def retain(context: click.Context, policy: str, *, dry_run: bool, yes: bool) -> None:
-    r"""Erase what is older than POLICY from the archive: an age (365d, 18m, 2y), or posts=2y,people=1y.
+    r"""Erase what is older than an age from the archive.
+
+    POLICY is an age for all (365d, 18m, 2y), or one for each: posts=2y,people=1y.
 
     Posts go by their own time, with their edits, reactions, votes and files. Of the people, old lists of members go that
     newer ones have replaced, and whoever is named nowhere any more. The newest list, structure and settings stay.
