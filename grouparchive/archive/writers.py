@@ -3,16 +3,19 @@
 A certificate is the owner's signature under a writer's id and first key. It may stand in any copy of the archive.
 """
 
+import contextlib
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Annotated, Literal
 
 import msgspec
 from msgspec import Meta
 
-from grouparchive.archive.chain import Writer, is_certified
+from grouparchive.archive.chain import Writer, is_certified, put_writer
 from grouparchive.archive.home import WriterHome
 from grouparchive.archive.reader import Archive
+from grouparchive.archive.schema import begin, identity, open_database, storage
 from grouparchive.crypto.signing import Genesis
 from grouparchive.crypto.slotrow import SlotRow, is_sound, pack_rows, unpack_rows
 from grouparchive.errors import Damaged, UsageError, WrongSecret
@@ -140,6 +143,21 @@ def as_writer(request: Request) -> Writer:
     """The row that a request becomes."""
     certificate = bytes.fromhex(request.certificate) if request.certificate else UNCERTIFIED
     return Writer(bytes.fromhex(request.writer_id), bytes.fromhex(request.pk0), certificate)
+
+
+def take_in(path: Path, request: Request) -> None:
+    """Put a certificate into an archive. Needs no secret: it is the owner's signature.
+
+    Raises:
+        UsageError: as `put_writer`.
+        NoArchive, ArchiveBusy, Damaged, GroupArchiveError: as `open_database` and `begin`.
+    """
+    opened = identity(path)
+    with contextlib.closing(open_database(path, readonly=False)) as db:
+        begin(db, path, opened)
+        put_writer(db, as_writer(request))
+        with storage():
+            db.execute("COMMIT")
 
 
 def find(found: Sequence[WriterState], prefix: str) -> WriterState:

@@ -7,10 +7,8 @@ import msgspec
 
 from grouparchive.archive import writers
 from grouparchive.archive.attended import owner_seed, owner_session
-from grouparchive.archive.chain import put_writer
 from grouparchive.archive.home import WriterHome
 from grouparchive.archive.reader import Reader
-from grouparchive.archive.schema import open_database, storage
 from grouparchive.cli.app import Command, Family
 from grouparchive.cli.files import read_bounded, write_new
 from grouparchive.cli.output import many
@@ -150,15 +148,7 @@ def _certify_request(run: Run, path: Path) -> None:
     request = writers.read_request(read_bounded(path, "request"), archives[0].genesis)
     if request.certificate:
         for archive in archives:
-            db = open_database(archive.path, readonly=False)
-            try:
-                with storage():
-                    db.execute("BEGIN IMMEDIATE")
-                put_writer(db, writers.as_writer(request))
-                with storage():
-                    db.execute("COMMIT")
-            finally:
-                db.close()
+            writers.take_in(archive.path, request)
         run.output.line("The certificate is taken in: what this machine adds counts.")
     else:
         certificate = _certified(run, request)
