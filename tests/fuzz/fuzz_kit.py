@@ -88,7 +88,13 @@ MAX_BENDS = 12
 
 def bent(document: Any, data: bytes) -> bytes:
     """A document as JSON, with what the bytes name replaced by something odd, removed, doubled, moved, or left alone."""
-    document = copy.deepcopy(document)
+    try:
+        return json.dumps(_bent(copy.deepcopy(document), data)).encode()
+    except RecursionError:
+        return b""  # bent deeper than we can write
+
+
+def _bent(document: Any, data: bytes) -> Any:
     for at in range(0, min(len(data), MAX_BENDS * 3) - 2, 3):
         places = list(_places(document))
         if not places:
@@ -106,7 +112,7 @@ def bent(document: Any, data: bytes) -> bytes:
             holder[key] = copy.deepcopy(other[name])
         elif what == len(ODD) + 3:
             holder[key] = str(holder[key]) + chr(data[at + 2])
-    return json.dumps(document).encode()
+    return document
 
 
 def _places(document: Any) -> Iterator[tuple[Any, Any]]:
