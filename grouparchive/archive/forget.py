@@ -19,7 +19,7 @@ from grouparchive.archive.home import WriterHome
 from grouparchive.archive.reader import Reader
 from grouparchive.archive.rewrite import Rewriting, rewriting
 from grouparchive.archive.sift import Files, Marks, OpenMessage, Place, Snapshots, encoded, lines_of, sift
-from grouparchive.archive.suppressed import Identity, Ids, identity_of, suppressed
+from grouparchive.archive.suppressed import Identity, Ids, identity_of, ids_of, suppressed
 from grouparchive.archive.verify import Progress
 from grouparchive.archive.writer import clock
 from grouparchive.crypto.members import forgotten_tag
@@ -38,7 +38,6 @@ from grouparchive.model.records import (
     Gap,
     Group,
     Member,
-    MemberId,
     Membership,
     Message,
     Reaction,
@@ -107,16 +106,14 @@ def find_person(reader: Reader, wanted: str) -> Person:
         )
     person = Person(_all_the_same(reader, found))
     others: set[Ref] = set()
-    ids: set[MemberId] = set()
     for one in _members(reader):
         if identity_of(one) in person.identities:
-            ids.add(one.id)
             person.names |= {one.name, one.native}
             person.avatars.add(one.avatar)
         else:
             others.add(one.avatar)
     person.avatars -= others | {""}
-    person.ids = Ids(ids)
+    person.ids = ids_of([reader], lambda one: identity_of(one) in person.identities)
     return person
 
 
@@ -220,7 +217,9 @@ def _roster(work: Rewriting, person: Person) -> tuple[Counter[str], int]:
             case Roster() if place in gone:
                 members, bans = (max(0, a - b) for a, b in zip((record.members, record.bans), gone[place], strict=True))
                 return codec.encode(replace(record, members=members, bans=bans))
-            case Member(id=owner) | Membership(member=owner) | Ban(member=owner) | Fact(member=owner):
+            case Member():
+                return None if identity_of(record) in person.identities else line
+            case Membership(member=owner) | Ban(member=owner) | Fact(member=owner):
                 return None if owner in person.ids else person.ids.without(line)
             case Attachment(ref=ref) if ref in person.avatars:
                 return None

@@ -5,7 +5,7 @@ can tell for everybody in it whether a tag fits. Where the roster is closed, nob
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Final
 
 from msgspec.structs import replace
@@ -143,7 +143,7 @@ class Hidden:
         self._ids = Ids(())
         self._posts: set[tuple[Ref, Ref]] | None = None
         if gone := suppressed(readers):
-            self._ids = Ids(record.id for record in _members(readers) if gone.hides(record))
+            self._ids = ids_of(readers, gone.hides)
 
     def __bool__(self) -> bool:
         return bool(self._ids)
@@ -170,6 +170,18 @@ class Hidden:
                 if isinstance(record, Message) and record.author in self._ids
             }
         return self._posts
+
+
+def ids_of(readers: Sequence[Reader], wanted: Callable[[Member], bool]) -> Ids:
+    """All ids that runs gave to some people. An id belongs to whom it was given first: who has stolen a writer could name
+    somebody else's, to have them taken for these.
+    """
+    claimed = {record.id for record in _members(readers) if wanted(record)}
+    first: dict[MemberId, bool] = {}
+    for record in _members(readers):
+        if record.id in claimed:
+            first.setdefault(record.id, wanted(record))
+    return Ids(member for member, theirs in first.items() if theirs)
 
 
 def _members(readers: Sequence[Reader]) -> Iterable[Member]:

@@ -299,6 +299,19 @@ def test_nobody_can_come_to_stand_for_those_who_were_erased(made: Any) -> None:
     assert NOBODY not in view.members
 
 
+def test_who_has_stolen_a_writer_cannot_have_somebody_else_erased_or_hidden(made: Any) -> None:
+    first_run(made)
+    made.write([Member(id=who(FERN), platform="p", origin="o", native=HANDLES[MOSS])])
+    forget(made.reader(), HANDLES[MOSS])
+    assert HANDLES[MOSS].encode() not in everything(made.reader())
+    kept = ["$m2", "$m3", "$m4", "$m5", "$m6"]
+    assert [one.message.ref for one in made.view().posts("!a")] == kept
+    made.write([Member(id=who(FERN), platform="p", origin="o", native=HANDLES[MOSS])])
+    assert [one.message.ref for one in made.view().posts("!a")] == kept
+    hidden = Hidden([made.reader()])
+    assert len(list(search(made.reader(), ["nothing"], hidden=hidden))) == 2
+
+
 def test_who_is_not_there_or_not_the_only_one_is_told(made: Any) -> None:
     first_run(made)
     before = made.path.read_bytes()
