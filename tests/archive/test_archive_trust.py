@@ -383,10 +383,11 @@ def test_what_came_later_does_not_change_who_is_who_at_a_moment(make_archive: An
     readers = [one.reader(), two.reader()]
     moment = Moment(position={one.home.writer_id.hex(): 1})
     before = fold(readers, moment)
-    two.write([*roster(1, 3), *fact(2, "word", "x")], time=HOUR)
+    two.write([*roster(1, 3), *fact(2, "word", "x"), *fact(2, "do-not-contact", "yes")], time=HOUR)
     after = fold([one.reader(), two.reader()], moment)
-    assert after.people("!g") == before.people("!g")
+    assert [(p.id, p.memberships) for p in after.people("!g")] == [(p.id, p.memberships) for p in before.people("!g")]
     assert after.members == before.members
+    assert [one for one, holds in held(after).items() if "do-not-contact" in holds] == ["@moss2"]  # but that counts
     assert fold([one.reader(), two.reader()]).people("!g") != before.people("!g")
 
 
