@@ -155,7 +155,7 @@ class People:
         if record.id == NOBODY:
             return  # no honest writer gives anybody this id, and it must not come to stand for somebody
         if self.erased.hides(record):
-            self._canonical.setdefault(record.id, NOBODY)
+            self._canonical.setdefault(record.id, NOBODY)  # an id in use goes on meaning whom it means
             return
         identity = (record.platform, record.origin, record.native)
         if not selected and self._moment.position is not None and identity not in self._by_identity:

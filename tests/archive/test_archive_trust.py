@@ -15,8 +15,9 @@ from grouparchive.archive.moment import Moment, parse_position, resolve
 from grouparchive.archive.reader import Archive
 from grouparchive.archive.trust import Facts, Standing, in_order
 from grouparchive.archive.union import overlay
+from grouparchive.crypto.members import forgotten_tag
 from grouparchive.errors import UsageError
-from grouparchive.model.attended import Attended
+from grouparchive.model.attended import Attended, Forgotten
 from grouparchive.model.facts import complaint, parse_setting, restricts
 from grouparchive.model.records import (
     AnyRecord,
@@ -374,6 +375,16 @@ def test_whoever_copies_an_id_does_not_become_the_person_it_means(made: Any) -> 
     assert folded.members[id_].native == "@moss1"
     assert len(folded.members) == 2
     assert len({one.id for one in folded.people("!g")}) == 1
+
+
+def test_nobody_is_hidden_by_the_handle_of_somebody_erased(made: Any) -> None:
+    made.write([*GROUP, *roster(1, 2)])
+    id_ = person(view(made), 1)
+    key = b"k" * 32
+    mark = Forgotten(key=key.hex(), tag=forgotten_tag(key, "p", "o", "@moss2").hex())
+    state(made, forgotten=(mark,))
+    made.write([Member(id=id_, platform="p", origin="o", native="@moss2"), *roster(1, 2)])
+    assert set(held(view(made))) == {"@moss1"}
 
 
 def test_what_came_later_does_not_change_who_is_who_at_a_moment(make_archive: Any) -> None:
