@@ -141,8 +141,8 @@ def _believable(reader: Reader) -> None:
         if commit.suspect and commit.seq > trusted.get(commit.writer, -1):
             raise UnsafePlan(
                 f"{commit} tells a time that cannot be right, so nobody can say what is old; nothing was erased",
-                hint="Somebody may have taken the computer that makes the backups. Once you are sure of these backups, confirm "
-                "that you trust them, or revoke that computer from this commit on: grouparchive writer revoke",
+                hint="Somebody may have taken the computer that makes the backups. Once you are sure of these backups, say so: "
+                "grouparchive writer trust; or revoke that computer from this commit on: grouparchive writer revoke",
             )
 
 

@@ -6,8 +6,9 @@ import click
 import msgspec
 
 from grouparchive.archive import writers
-from grouparchive.archive.attended import owner_seed, owner_session
+from grouparchive.archive.attended import attend, owner_seed, owner_session
 from grouparchive.archive.home import WriterHome
+from grouparchive.archive.moment import parse_position, resolve
 from grouparchive.archive.reader import Reader
 from grouparchive.cli.app import Command, Family
 from grouparchive.cli.files import read_bounded, write_new
@@ -15,9 +16,11 @@ from grouparchive.cli.output import many
 from grouparchive.cli.profile import Config
 from grouparchive.cli.surroundings import Run, start
 from grouparchive.cli.times import when
+from grouparchive.cli.witnesses import proved
 from grouparchive.crypto.statements import Revocation
 from grouparchive.durable import write_whole
 from grouparchive.errors import Damaged, UsageError
+from grouparchive.model.attended import Attended
 
 
 @click.group(cls=Family)
@@ -213,6 +216,46 @@ def revoke(context: click.Context, machine: str, first: int | None) -> None:
     if one.writer_id == _own(run):
         run.output.warn("this is the machine you are at: its next backup will refuse")
     run.output.done(writer=one.writer_id, revoked_from=from_, commits=gone)
+
+
+@writer.command(cls=Command)
+@click.argument("position", required=False, metavar="[COMMIT]")
+@click.option("--witness", "witnesses", metavar="W", multiple=True, help="The words noted before the attack.")
+@click.pass_context
+def trust(context: click.Context, position: str | None, witnesses: tuple[str, ...]) -> None:
+    r"""State up to which backup the machines were surely in the right hands. Needs secrets that open posts and members.
+
+    It is signed into the archive, for all plans to come: members whom only later backups tell of stay on hold. COMMIT is a
+    number, or MACHINE:NUMBER where several machines write. A later statement can trust more, none can trust less; for a single
+    plan there is `plan --trusted`.
+
+    \b
+    Example:
+      grouparchive writer trust 41
+      grouparchive writer trust --witness "enjoy mother senior ..."
+    """
+    run = start(context)
+    if (position is None) == (not witnesses):
+        raise UsageError("up to where?", hint="Give the number of a commit, or --witness with the words noted.")
+    readers = run.unlock()
+    commits = [commit for reader in readers for commit in reader.commits]
+    if position is not None:
+        trusted = dict(resolve(parse_position(position), commits))
+    else:
+        found = proved([reader.archive for reader in readers], witnesses)
+        trusted = {one.writer: one.seq for one in found if not one.of_owner}
+    if not trusted:
+        raise UsageError("these words prove no backup", hint="Give the words of the machine that makes the backups.")
+    seen: dict[str, int] = {}
+    for commit in commits:
+        seen[commit.writer] = max(commit.seq, seen.get(commit.writer, 0))
+    attend(readers[0], Attended(position=seen, trusted=trusted))
+    for machine, seq in sorted(trusted.items()):
+        run.output.line(f"Trusted: the backups of machine {machine[:8]} up to commit {seq}.")
+    suspect = sum(commit.suspect and commit.seq <= trusted.get(commit.writer, -1) for commit in commits)
+    if suspect:
+        run.output.warn(f"{many(suspect, 'commit')} among them stay suspect: see grouparchive writer list -v")
+    run.output.done(trusted=trusted, suspect=suspect)
 
 
 def _seed(readers: list[Reader]) -> bytes:

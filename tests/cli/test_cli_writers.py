@@ -140,3 +140,27 @@ def test_what_is_no_request_and_no_public_file(kept: Machine, tmp_path: Path) ->
         other = Machine(tmp_path / f"m{len(content)}")
         assert other.run("init", other.archive, "--join", nothing, code=None).code in {2, 10, 13}
         assert not other.archive.exists()
+
+
+def test_what_is_trusted_is_stated_once_for_all_plans(kept: Machine, village: Village, tmp_path: Path) -> None:
+    there = tmp_path / "there.sqlite"
+    World(there).close()
+    kept.add("there", there)
+    words = next(
+        one["words"]
+        for one in kept.run("verify", "--print-witness", "--json").events
+        if one["event"] == "print-witness"
+    )
+    post(village, "later")
+    kept.run("backup", "home")
+    plan = ["plan", GROUP, "--to", "there", "-o", kept.plan, "--json"]
+    assert kept.run(*plan, opened=True).done["trusted_by"] == ""
+    stated = kept.run("writer", "trust", "--witness", words, "--json", opened=True).done
+    assert list(stated["trusted"].values()) == [1]
+    made = kept.run(*plan, opened=True).done
+    assert (made["trusted_by"], made["trusted"].rpartition(":")[2]) == ("attended", "1")
+    kept.run("writer", "trust", "2", opened=True)
+    assert kept.run(*plan, opened=True).done["trusted"].endswith(":2")
+    kept.run("writer", "trust", opened=True, code=2)
+    kept.run("writer", "trust", "99", opened=True, code=2)
+    kept.run("writer", "trust", "1", "--witness", words, opened=True, code=2)
