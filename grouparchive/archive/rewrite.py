@@ -235,7 +235,7 @@ def _again(reader: Reader, archive: Archive) -> Reader:
     if current.damage:
         raise Damaged(
             f"the archive is damaged: {current.damage[0]}; a damaged one is not rewritten",
-            hint="Put a sound copy in its place first. `grouparchive verify` says what is damaged.",
+            hint="Put a sound copy in its place first, or make one: grouparchive verify --repair NEW-FILE",
         )
     return current
 
