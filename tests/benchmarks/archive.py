@@ -42,8 +42,6 @@ def run(*, quick: bool) -> list[Line]:
             "first import with its tags, in times of writing (without the making)",
             first["own"] / ours["own"],
             "x",
-            2.5,
-            at_most=True,
         ),
         Line(
             "import of known messages, in times of writing them (likewise)",
