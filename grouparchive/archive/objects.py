@@ -39,6 +39,16 @@ def read_rows(db: sqlite3.Connection, oid: bytes, lock: threading.Lock) -> Itera
         yield blob(row[0])
 
 
+def sealed_keys(db: sqlite3.Connection, oid: bytes) -> list[tuple[int, bytes]]:
+    """An object's sealed keys as (epoch, sealed); none where SQLite cannot read them."""
+    try:
+        with storage():
+            rows = db.execute("SELECT epoch, sealed FROM keys WHERE oid = ? LIMIT 64", (oid,)).fetchall()
+        return [(number(epoch), blob(sealed)) for epoch, sealed in rows]
+    except Damaged:
+        return []
+
+
 def object_key(
     db: sqlite3.Connection, archive_id: bytes, entry: ManifestEntry, keys: KeyRing, lock: threading.Lock
 ) -> bytes:

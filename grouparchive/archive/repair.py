@@ -59,9 +59,8 @@ def repair(
     if out.exists() or out.is_symlink():
         raise UsageError("a file of that name is there already, and is never overwritten", hint="Name another.")
     with contextlib.ExitStack() as held:
-        for path in copies:
-            held.enter_context(_at_rest(path))
-        found = held.enter_context(Salvage(copies))
+        databases = [held.enter_context(_at_rest(path)) for path in copies]
+        found = held.enter_context(Salvage(copies, [db for db in databases if db is not None]))
         found.scan(progress)
         genesis = found.genesis(pinned)
         with under_way(out) as part:
@@ -83,9 +82,10 @@ def repair(
 
 
 @contextlib.contextmanager
-def _at_rest(path: Path) -> Iterator[None]:
-    """Keep other runs from changing a copy meanwhile, and roll back what a killed one left, if SQLite can open it at all."""
+def _at_rest(path: Path) -> Iterator[sqlite3.Connection | None]:
+    """A copy as SQLite reads it, None if it cannot. What a killed run left is rolled back, and no other run changes it."""
     with contextlib.ExitStack() as held:
+        db: sqlite3.Connection | None = None
         try:
             db = held.enter_context(contextlib.closing(open_database(path, readonly=True)))
             with storage():
@@ -95,7 +95,8 @@ def _at_rest(path: Path) -> Iterator[None]:
             raise
         except GroupArchiveError:
             held.close()  # what it is worth is found out page by page
-        yield
+            db = None
+        yield db
 
 
 def _lists(db: sqlite3.Connection, genesis: Genesis, found: Salvage) -> None:
@@ -158,10 +159,10 @@ def _object(db: sqlite3.Connection, entry: ManifestEntry, found: Salvage) -> boo
     """Write the rows of an object that have its digest; False when there are none."""
     if db.execute("SELECT 1 FROM rows WHERE oid = ? LIMIT 1", (entry.oid,)).fetchone():
         return True
-    for places in found.attempts(entry.oid):
+    for rows in found.attempts(entry.oid):
         db.execute("SAVEPOINT object")
         try:
-            fits = _insert(db, entry, ((number, found.row(where)) for number, where in enumerate(places)))
+            fits = _insert(db, entry, rows)
         except Damaged:
             fits = False
         if not fits:
@@ -172,9 +173,9 @@ def _object(db: sqlite3.Connection, entry: ManifestEntry, found: Salvage) -> boo
     return False
 
 
-def _insert(db: sqlite3.Connection, entry: ManifestEntry, rows: Iterable[tuple[int, bytes]]) -> bool:
+def _insert(db: sqlite3.Connection, entry: ManifestEntry, rows: Iterable[bytes]) -> bool:
     whole = hashlib.sha256()
-    for number, row in rows:
+    for number, row in enumerate(rows):
         whole.update(row)
         db.execute("INSERT INTO rows (oid, number, data) VALUES (?, ?, ?)", (entry.oid, number, row))
     return whole.digest() == entry.digest

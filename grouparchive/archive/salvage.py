@@ -1,13 +1,16 @@
 """What one or several damaged copies of an archive still hold that is sound. Needs no secret and writes nothing.
 
-The copies are read page by page (`pages.py`), so it does not matter whether SQLite can still open them. Everything is checked
-before it is given out: commits, writers and statements by their signatures, slots by their checksum. Objects are checked by
-who takes them (`repair.py`), for only the commits tell their digests. Where the rows lie is kept in a temporary database, which
-SQLite removes by itself and in which nothing stands but ids and places.
+The copies are read page by page (`pages.py`), so it does not matter whether SQLite can still open them; where it can, it is
+asked as well, for its indexes know names that may be damaged where they stand. Everything is checked before it is given out:
+commits, writers and statements by their signatures, slots by their checksum. Objects are checked by who takes them
+(`repair.py`), for only the commits tell their digests. Where rows lie is kept in a temporary database, which SQLite removes by
+itself and in which nothing stands but ids and places.
 """
 
+import contextlib
 import hashlib
 import sqlite3
+import threading
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
@@ -19,7 +22,8 @@ from types import TracebackType
 from typing import Final, Self, TypeAlias
 
 from grouparchive.archive.chain import MAX_TIME, MAX_WRITERS, Writer
-from grouparchive.archive.pages import Pages, Place, Value
+from grouparchive.archive.objects import read_rows, sealed_keys
+from grouparchive.archive.pages import Cell, Pages, Place, Value
 from grouparchive.archive.schema import blob, number, storage, text
 from grouparchive.archive.statements import MAX_STATEMENTS, Signed, checked
 from grouparchive.crypto.signing import Genesis, Manifest, archive_id_of, verify_commit, verify_writer
@@ -48,13 +52,13 @@ class SoundCommit:
 
 
 class Salvage:
-    """Copies of one archive, the ones named first preferred. Use it in a `with` statement, and `scan` first.
-
-    `lost` says in sentences what was asked for and is sound in no copy.
+    """Copies of one archive, the ones named first preferred; `databases` are those of them that SQLite can open. Use it in a
+    `with` statement, and `scan` first. `lost` says in sentences what was asked for and is sound in no copy.
     """
 
-    def __init__(self, paths: Sequence[Path]) -> None:
+    def __init__(self, paths: Sequence[Path], databases: Sequence[sqlite3.Connection] = ()) -> None:
         self.lost: list[str] = []
+        self._databases = databases
         self._open = ExitStack()
         try:
             self._copies = [self._open.enter_context(Pages(path)) for path in paths]
@@ -83,8 +87,9 @@ class Salvage:
                 self._db.executemany(
                     "INSERT INTO cells VALUES (?, ?, ?, ?, ?, ?, ?)",
                     (
-                        (one.table, one.name, one.number, not one.live, copy, *one.place)
+                        (one.table, *name, stale, copy, *one.place)
                         for one in pages.cells(progress)
+                        for name, stale in _names(one, pages)
                     ),
                 )
             self._db.execute("CREATE INDEX by_name ON cells (kind, name, number, copy, stale)")
@@ -181,7 +186,7 @@ class Salvage:
         certified = {one.writer_id: one for one in rows if _certified(genesis, one)}
         with storage():
             ids = self._db.execute(
-                "SELECT DISTINCT name FROM cells WHERE kind = 'commits' LIMIT ?", (MAX_WRITERS,)
+                "SELECT DISTINCT name FROM cells WHERE kind = 'commits' AND stale = 0 LIMIT ?", (MAX_WRITERS,)
             ).fetchall()
         mended = 0
         for (writer_id,) in ids:
@@ -210,6 +215,7 @@ class Salvage:
             ).fetchall()
         key = writer.pk0 if certified else None
         expected = 0
+        lost = []
         for (seq,) in numbers:
             if seq != expected:
                 key = None
@@ -217,9 +223,12 @@ class Salvage:
             found = self._commit(genesis, writer.writer_id, seq, key)
             key = found.manifest.next_pk if found else None
             if found is None:
-                self.lost.append(f"commit {seq}: what it holds and its signature do not fit in any copy")
+                lost.append(f"commit {seq}: what it holds and its signature do not fit in any copy")
             else:
+                certified = True  # of a writer that nobody certified and that has no commit, there is nothing to miss
                 yield found
+        if certified:
+            self.lost += lost
 
     def _commit(self, genesis: Genesis, writer_id: bytes, seq: int, key: bytes | None) -> SoundCommit | None:
         name = (genesis.archive_id, writer_id)
@@ -265,8 +274,10 @@ class Salvage:
 
     # --- objects -------------------------------------------------------------------------------------------------
 
-    def attempts(self, oid: bytes) -> Iterator[list[Where]]:
-        """What may be an object's rows, in order: those of each copy, then mixtures. Who takes them checks the digest."""
+    def attempts(self, oid: bytes) -> Iterator[Iterator[bytes]]:
+        """What may be an object's rows, in order: those of each copy, then mixtures, then what SQLite says. Who takes them
+        checks the digest; a row that is not all there is `Damaged`.
+        """
         with storage():
             rows = self._db.execute(
                 "SELECT number, copy, page, at FROM cells WHERE kind = 'rows' AND name = ? ORDER BY copy, stale LIMIT ?",
@@ -276,27 +287,25 @@ class Salvage:
         for place, copy, page, at in rows:
             by_copy.setdefault(copy, {}).setdefault(place, (copy, Place(page, at)))
         for own in by_copy.values():
-            yield [where for _, where in sorted(own.items())]
+            yield (self._row(where) for _, where in sorted(own.items()))
         if len(rows) > max(map(len, by_copy.values()), default=0):
-            yield from islice(self._mixtures(rows), _MAX_MIXTURES)
+            for places in islice(self._mixtures(rows), _MAX_MIXTURES):
+                yield map(self._row, places)
+        for db in self._databases:
+            yield read_rows(db, oid, threading.Lock())
 
-    def _mixtures(self, rows: Iterable[tuple[int, int, int, int]]) -> Iterator[list[Where]]:
+    def _mixtures(self, rows: Iterable[tuple[int, int, int, int]]) -> Iterator[tuple[Where, ...]]:
         different: dict[int, dict[bytes, Where]] = {}
         for place, copy, page, at in rows:
             where = (copy, Place(page, at))
             try:
-                digest = hashlib.sha256(self.row(where)).digest()
+                digest = hashlib.sha256(self._row(where)).digest()
             except Damaged:
                 continue
             different.setdefault(place, {}).setdefault(digest, where)
-        yield from (list(one) for one in product(*(different[place].values() for place in sorted(different))))
+        yield from product(*(different[place].values() for place in sorted(different)))
 
-    def row(self, where: Where) -> bytes:
-        """A row of an object.
-
-        Raises:
-            Damaged: it is not all there.
-        """
+    def _row(self, where: Where) -> bytes:
         return blob(self._copies[where[0]].load(where[1])[-1])
 
     def keys(self, oid: bytes) -> tuple[list[tuple[int, bytes]], bool]:
@@ -310,6 +319,10 @@ class Salvage:
                     by_epoch.setdefault(epoch, Counter())[blob(values[2])] += 1
             if by_epoch:
                 break
+        else:
+            for db in self._databases:
+                for epoch, sealed in sealed_keys(db, oid):
+                    by_epoch.setdefault(epoch, Counter())[sealed] += 1
         best = [(epoch, several.most_common(1)[0][0]) for epoch, several in sorted(by_epoch.items())]
         return best, any(len(several) > 1 for several in by_epoch.values())
 
@@ -319,11 +332,12 @@ class Salvage:
             self._db.executemany("INSERT OR IGNORE INTO named VALUES (?)", ((oid,) for oid in oids))
 
     def nameless(self) -> int:
-        """How many objects nothing names that was noted."""
+        """How many objects there are, with rows and keys, that nothing names that was noted."""
         with storage():
             found = self._db.execute(
                 "SELECT count(DISTINCT name) FROM cells "
-                "WHERE kind = 'rows' AND stale = 0 AND name NOT IN (SELECT name FROM named)"
+                "WHERE kind = 'rows' AND stale = 0 AND name NOT IN (SELECT name FROM named) "
+                "AND name IN (SELECT name FROM cells WHERE kind = 'keys' AND stale = 0)"
             ).fetchone()
         return number(found[0])
 
@@ -351,6 +365,16 @@ def one_byte_off(data: bytes) -> Iterator[bytes]:
         for value in range(256):
             if value != was:
                 yield before + bytes((value,)) + after
+
+
+def _names(cell: Cell, pages: Pages) -> Iterator[tuple[tuple[bytes, int], bool]]:
+    """What a row is found by, and whether only for want of a better one. A commit also says itself whose it is."""
+    yield (cell.name, cell.number), not cell.live
+    if cell.table == "commits":
+        with contextlib.suppress(Damaged):
+            manifest = Manifest.decode(blob(pages.load(cell.place)[2]))
+            if (manifest.writer_id, manifest.seq) != (cell.name, cell.number) and manifest.seq < 1 << 63:
+                yield (manifest.writer_id, manifest.seq), True
 
 
 def _genesis(birth: bytes) -> Genesis | None:

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from grouparchive.archive.objects import object_name
+from grouparchive.archive.pages import Pages
 from grouparchive.archive.reader import Archive
 from grouparchive.archive.repair import RepairReport, repair
 from grouparchive.archive.statements import append_statement
@@ -365,6 +366,23 @@ def test_what_is_no_archive_is_told(tmp_path: Path) -> None:
         with pytest.raises(NoArchive):
             repair([path], tmp_path / "new")
     assert [path.name for path in tmp_path.iterdir()] == ["photo.jpg"]
+
+
+@pytest.mark.parametrize("table", ["rows", "keys", "commits"])
+def test_a_name_that_is_damaged_where_it_stands_is_known_from_elsewhere(full: Any, table: str) -> None:
+    whole = contents(full.path)
+    name = entry(full, 3, "segment").oid if table != "commits" else full.home.writer_id
+    data = full.path.read_bytes()
+    with Pages(full.path) as pages:
+        cells = [one.place for one in pages.cells() if one.table == table and one.name == name]
+    assert len(cells) == (5 if table == "commits" else 1)
+    for page, offset in cells:
+        broken = bytearray(data)
+        broken[data.index(name, (page - 1) * 16384 + offset)] ^= 1
+        full.path.write_bytes(broken)
+        report, out = mend(full, full.path, name=f"new{page}-{offset}")
+        assert report.lost == []
+        assert contents(out) == whole
 
 
 def test_a_copy_that_another_run_is_writing_to_is_waited_for(full: Any, monkeypatch: pytest.MonkeyPatch) -> None:
