@@ -124,6 +124,8 @@ class Salvage:
         if not told:
             raise Damaged("no commit is left that could be saved", hint="Fetch another copy of the archive.")
         wanted = pinned or (claimed or [archive_id for archive_id, _ in told.most_common(1)])[0]
+        if any(mine and wanted not in mine for mine in map(self._told_by, range(len(self._copies)))):
+            raise UsageError("the files named are copies of different archives", hint="Name copies of one archive.")
         if wanted in known:
             return known[wanted]
         for birth in births:
@@ -134,13 +136,12 @@ class Salvage:
 
     def _told(self) -> Counter[bytes]:
         """The ids of the archives that commits say they are of."""
-        told: Counter[bytes] = Counter()
-        for copy in range(len(self._copies)):
-            for values in self._rows("kind = 'commits' AND copy = ?", copy, limit=_SAMPLE):
-                manifest = _manifest(values)
-                if manifest is not None:
-                    told[manifest.archive_id] += 1
-        return told
+        return sum(map(self._told_by, range(len(self._copies))), Counter())
+
+    def _told_by(self, copy: int) -> Counter[bytes]:
+        """The same of one copy."""
+        rows = self._rows("kind = 'commits' AND copy = ?", copy, limit=_SAMPLE)
+        return Counter(manifest.archive_id for manifest in map(_manifest, rows) if manifest is not None)
 
     def slots(self, archive_id: bytes) -> list[SlotRow]:
         """The ways in: those of the first copy in which all are whole, for older ones may know ways that were closed since.
