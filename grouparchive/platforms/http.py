@@ -40,6 +40,7 @@ LONGEST_WAIT = 15 * 60.0
 PATIENCE = 60 * 60.0
 """Seconds that one request may take with all its waits."""
 _MAX_ERROR = 64 * 1024
+_ELSEWHERE = "the server sends us elsewhere, and we do not follow"
 _CODE = re.compile(r"[A-Za-z0-9_.]{1,100}")
 
 
@@ -285,6 +286,8 @@ class HttpClient:
                     yield response
                     return
                 _raise(response, method, safe=safe)
+        except httpx.InvalidURL as error:
+            raise PlatformError(_ELSEWHERE) from error
         except (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout) as error:
             raise _Failed(Answer(0), done=False) from error
         except (httpx.TransportError, httpx.DecodingError) as error:
@@ -360,7 +363,7 @@ def _raise(response: httpx.Response, method: str, *, safe: bool) -> None:
             raise _Failed(answer, done=True)
         raise InDoubt("the server failed while it worked on this: it may have been done") from answer
     if status < HTTPStatus.BAD_REQUEST:
-        raise PlatformError("the server sends us elsewhere, and we do not follow") from answer
+        raise PlatformError(_ELSEWHERE) from answer
     if status == HTTPStatus.NOT_FOUND:
         raise NotFound("the server says that there is no such thing, or not for this account") from answer
     if status == HTTPStatus.UNAUTHORIZED:

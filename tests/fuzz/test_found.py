@@ -1,8 +1,12 @@
 """What the fuzzers found once, so that it stays found: an input for one target, or a shape that all of them get."""
 
+import time
+
 import pytest
 import targets
 from fuzz_kit import Target
+
+from grouparchive.platforms.matrix import settings
 
 HISTORY = (
     b'{"type":"m.room.history_visibility","event_id":"$e","sender":"@a:b","origin_server_ts":1,'
@@ -17,10 +21,21 @@ FOUND = [
     ("matrix-setting", b'{"join_rule": []}'),
     # The same as a room's state, which any of its moderators can send, ended every backup.
     ("matrix-timeline", HISTORY),
+    # A redirect to an address that is none.
+    ("http-answer", b"\4\3https:://evil.example\n"),
     # Levels as strings, which old rooms have, that look like numbers to one function and not to another: likewise.
     ("matrix-state", LEVELS % b"--5"),
     ("matrix-state", LEVELS % b"100\\u001e"),
 ]
+
+
+def test_a_list_of_servers_stalls_nothing() -> None:
+    """Python's own patterns know brackets, and look for the end of each again and again: minutes for one setting."""
+    began = time.monotonic()
+    assert settings.shuts_out({"allow": ["[" * 1024] * 500 + ["[" * 40_000]}, "example.org")
+    assert time.monotonic() - began < 5
+    for patterns, shut in (["*"], False), (["*.org"], False), (["ex?mple.org"], False), (["[e]xample.org"], True):
+        assert settings.shuts_out({"allow": patterns}, "example.org:8448") is shut
 
 
 @pytest.mark.parametrize(("name", "data"), FOUND, ids=range(len(FOUND)))

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from grouparchive.model.codec import UNREADABLE
-from grouparchive.platforms.matrix.events import Json, obj, text
+from grouparchive.platforms.matrix.events import MAX_NAME, Json, obj, text
 
 KEPT: dict[str, str] = {
     "m.room.canonical_alias": "address-not-restored",  # it would tell the real name, and belongs to the old server
@@ -76,6 +76,11 @@ def shuts_out(acl: Json, server: str) -> bool:
 
     def listed(name: str) -> bool:
         patterns = acl.get(name)
-        return isinstance(patterns, list) and any(isinstance(p, str) and fnmatchcase(host, p) for p in patterns)
+        return isinstance(patterns, list) and any(isinstance(p, str) and _fits(host, p) for p in patterns)
 
     return not listed("allow") or listed("deny")
+
+
+def _fits(host: str, pattern: str) -> bool:
+    """Does a server's name fit a pattern of the list? Matrix knows * and ?, and no brackets."""
+    return len(pattern) <= MAX_NAME and fnmatchcase(host, pattern.replace("[", "[[]"))
