@@ -148,6 +148,17 @@ class Pages:
             if progress and page % 1024 == 0:
                 progress(page, self.count)
 
+    def behind(self, mark: bytes, size: int) -> Iterator[bytes]:
+        """What stands behind some bytes, wherever they are on a leaf: for a row that is known by its beginning alone."""
+        for page in filter(self._may_be_leaf, range(1, self.count + 1)):
+            data = self._page(page)
+            at = data.find(mark)
+            while at >= 0:
+                at += len(mark)
+                if at + size <= PAGE_SIZE:
+                    yield data[at : at + size]
+                at = data.find(mark, at)
+
     def load(self, place: Place) -> tuple[Value, ...]:
         """The columns of a row; a key that is the row's number stands in its column.
 

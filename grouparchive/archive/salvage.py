@@ -15,18 +15,18 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from itertools import chain as either
 from itertools import islice, product
 from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
-from grouparchive.archive.chain import MAX_TIME, MAX_WRITERS, Writer
+from grouparchive.archive.chain import MAX_TIME, MAX_WRITERS, Writer, is_certified
+from grouparchive.archive.mend import mended_genesis, mended_slot, mended_writer
 from grouparchive.archive.objects import read_rows, sealed_keys
 from grouparchive.archive.pages import Cell, Pages, Place, Value
 from grouparchive.archive.schema import blob, number, storage, text
 from grouparchive.archive.statements import MAX_STATEMENTS, Signed, checked
-from grouparchive.crypto.signing import Genesis, Manifest, archive_id_of, verify_commit, verify_writer
+from grouparchive.crypto.signing import Genesis, Manifest, verify_commit
 from grouparchive.crypto.slots import MAX_ROWS, SlotRow, is_sound
 from grouparchive.errors import Damaged, GroupArchiveError, NoArchive, UsageError
 
@@ -38,6 +38,9 @@ _MAX_SAME: Final = 16
 _MAX_ROWS: Final = 100_000
 _MAX_MIXTURES: Final = 64
 _MAX_MENDED: Final = 8
+_MAX_PLACES: Final = 4096
+_WRITER_SIZE: Final = 32 + 64
+"""Bytes of a writer's public key and certificate."""
 _SAMPLE: Final = 64
 _LOST_GENESIS: Final = "the archive's genesis, which holds its public keys, is damaged in every copy"
 
@@ -109,39 +112,34 @@ class Salvage:
             UsageError: the copies are of different archives.
         """
         births = list(dict.fromkeys(birth for pages in self._copies for birth in pages.births))
-        told = self._told()
         known = {one.archive_id: one for one in map(_genesis, births) if one is not None}
-        claimed = [archive_id for archive_id in known if archive_id in told]
-        if pinned is None and len(claimed) > 1:
-            raise UsageError("the files named are copies of different archives", hint="Name copies of one archive.")
-        if pinned is not None and claimed and pinned not in claimed:
+        told = [self._told(copy) for copy in range(len(self._copies))]
+        claims = [known.keys() & ids.keys() for ids in told]
+        if not any(told):
+            if known:
+                raise Damaged("no commit is left that could be saved", hint="Fetch another copy of the archive.")
+            raise NoArchive("nothing of a grouparchive archive was found in there")
+        most = sum(told, Counter()).most_common()
+        wanted = pinned or next((one for one, _ in most if one in known), most[0][0])
+        foreign = [ids for ids in claims if ids and wanted not in ids]
+        if foreign and pinned is not None and not any(wanted in ids for ids in claims):
             raise Damaged(
                 "this is not the archive that this profile was made for: its keys are others",
                 hint="Somebody may have swapped the file. Name a copy of your own archive.",
             )
-        if not told and not known:
-            raise NoArchive("nothing of a grouparchive archive was found in there")
-        if not told:
-            raise Damaged("no commit is left that could be saved", hint="Fetch another copy of the archive.")
-        wanted = pinned or (claimed or [archive_id for archive_id, _ in told.most_common(1)])[0]
-        if any(mine and wanted not in mine for mine in map(self._told_by, range(len(self._copies)))):
+        if foreign:
             raise UsageError("the files named are copies of different archives", hint="Name copies of one archive.")
         if wanted in known:
             return known[wanted]
-        for birth in births:
-            for variant in one_byte_off(birth):
-                if archive_id_of(variant) == wanted:
-                    return Genesis.decode(variant)
-        raise Damaged(_LOST_GENESIS, hint="Name another copy of the archive as well, with one more --archive FILE.")
+        found = mended_genesis(births, wanted)
+        if found is None:
+            raise Damaged(_LOST_GENESIS, hint="Name another copy of the archive as well, with one more --archive FILE.")
+        return found
 
-    def _told(self) -> Counter[bytes]:
-        """The ids of the archives that commits say they are of."""
-        return sum(map(self._told_by, range(len(self._copies))), Counter())
-
-    def _told_by(self, copy: int) -> Counter[bytes]:
-        """The same of one copy."""
-        rows = self._rows("kind = 'commits' AND copy = ?", copy, limit=_SAMPLE)
-        return Counter(manifest.archive_id for manifest in map(_manifest, rows) if manifest is not None)
+    def _told(self, copy: int) -> Counter[bytes]:
+        """The ids of the archives that a copy's commits say they are of."""
+        found = map(_manifest, self._rows("kind = 'commits' AND copy = ?", copy, limit=_SAMPLE))
+        return Counter(manifest.archive_id for manifest in found if manifest is not None)
 
     def slots(self, archive_id: bytes) -> list[SlotRow]:
         """The ways in: those of the first copy in which all are whole, for older ones may know ways that were closed since.
@@ -161,11 +159,11 @@ class Salvage:
             broken += wrong
             unreadable += pages.unreadable["slots"]
         if not sound and not broken:
-            rows = self._slots("kind = 'slots'")
+            rows = [] if any(map(_has_no_slots, self._databases)) else self._slots("kind = 'slots'")
             return [row for row in rows if is_sound(row, archive_id)]
         lost = unreadable
         for tried, row in enumerate(row for row in broken if (row.slot_id, row.vault, row.epoch) not in sound):
-            mended = _mended_slot(row, archive_id) if tried < _MAX_MENDED else None
+            mended = mended_slot(row, archive_id) if tried < _MAX_MENDED else None
             if mended is None:
                 lost += 1
             else:
@@ -184,7 +182,7 @@ class Salvage:
     def writers(self, genesis: Genesis) -> Iterator[tuple[Writer, bool]]:
         """The writers, and whether the owner certified each. One without a certificate is given for the sake of its commits."""
         rows = [Writer(*map(blob, values)) for values in self._rows("kind = 'writers'", limit=MAX_WRITERS)]
-        certified = {one.writer_id: one for one in rows if _certified(genesis, one)}
+        certified = {one.writer_id: one for one in rows if is_certified(genesis, one)}
         with storage():
             ids = self._db.execute(
                 "SELECT DISTINCT name FROM cells WHERE kind = 'commits' AND stale = 0 LIMIT ?", (MAX_WRITERS,)
@@ -194,16 +192,24 @@ class Salvage:
             if writer_id in certified:
                 continue
             mine = [one for one in rows if one.writer_id == writer_id]
-            found = _renamed(genesis, writer_id, rows)
+            renamed = (replace(one, writer_id=writer_id) for one in rows)  # its id may be the damaged part
+            found = next((one for one in renamed if is_certified(genesis, one)), None)
+            found = found or self._unframed(genesis, writer_id)
             if found is None and mine and mended < _MAX_MENDED:
                 mended += 1
-                found = _mended_writer(genesis, mine[0])
+                found = mended_writer(genesis, mine[0])
             if found is not None:
                 certified[writer_id] = found
             else:
                 yield (mine or [Writer(writer_id, bytes(32), bytes(64))])[0], False
         for writer in certified.values():
             yield writer, True
+
+    def _unframed(self, genesis: Genesis, writer_id: bytes) -> Writer | None:
+        """A writer whose row no longer says where its columns begin: they stand behind its id all the same."""
+        places = (found for pages in self._copies for found in pages.behind(writer_id, _WRITER_SIZE))
+        candidates = (Writer(writer_id, data[:32], data[32:]) for data in islice(places, _MAX_PLACES))
+        return next((one for one in candidates if is_certified(genesis, one)), None)
 
     def commits(self, genesis: Genesis, writer: Writer, *, certified: bool) -> Iterator[SoundCommit]:
         """A writer's commits in order, each the one that its signature fits. What comes after a lost one is given, as it is
@@ -354,18 +360,21 @@ class Salvage:
                 continue
 
 
+def _has_no_slots(db: sqlite3.Connection) -> bool:
+    """Does SQLite say so, by table and index? Slots can be kept apart from the archive; old ones shall not come back."""
+    try:
+        with storage():
+            return all(
+                db.execute(f"SELECT count(*) FROM slots {how}").fetchone() == (0,)  # noqa: S608 - ours
+                for how in ("NOT INDEXED", "INDEXED BY sqlite_autoindex_slots_1")
+            )
+    except Damaged:
+        return False
+
+
 def number_or_none(value: Value) -> int | None:
     """A whole number from 0; None for any other value."""
     return value if isinstance(value, int) and value >= 0 else None
-
-
-def one_byte_off(data: bytes) -> Iterator[bytes]:
-    """All values that differ from the data in exactly one byte."""
-    for at, was in enumerate(data):
-        before, after = data[:at], data[at + 1 :]
-        for value in range(256):
-            if value != was:
-                yield before + bytes((value,)) + after
 
 
 def _names(cell: Cell, pages: Pages) -> Iterator[tuple[tuple[bytes, int], bool]]:
@@ -390,33 +399,3 @@ def _manifest(values: tuple[Value, ...]) -> Manifest | None:
         return Manifest.decode(blob(values[2]))
     except Damaged:
         return None
-
-
-def _certified(genesis: Genesis, one: Writer) -> bool:
-    return verify_writer(genesis.owner_pk, genesis.archive_id, one.writer_id, one.pk0, one.certificate)
-
-
-def _renamed(genesis: Genesis, writer_id: bytes, rows: Iterable[Writer]) -> Writer | None:
-    """A writer whose row bears a damaged id."""
-    candidates = (replace(one, writer_id=writer_id) for one in rows)
-    return next((one for one in candidates if _certified(genesis, one)), None)
-
-
-def _mended_writer(genesis: Genesis, row: Writer) -> Writer | None:
-    candidates = either(
-        (replace(row, pk0=variant) for variant in one_byte_off(row.pk0)),
-        (replace(row, certificate=variant) for variant in one_byte_off(row.certificate)),
-    )
-    return next((one for one in candidates if _certified(genesis, one)), None)
-
-
-def _mended_slot(row: SlotRow, archive_id: bytes) -> SlotRow | None:
-    candidates = either(
-        (replace(row, slot_id=variant) for variant in one_byte_off(row.slot_id)),
-        (replace(row, params=variant) for variant in one_byte_off(row.params)),
-        (replace(row, commitment=variant) for variant in one_byte_off(row.commitment)),
-        (replace(row, nonce=variant) for variant in one_byte_off(row.nonce)),
-        (replace(row, wrapped=variant) for variant in one_byte_off(row.wrapped)),
-        (replace(row, checksum=variant) for variant in one_byte_off(row.checksum)),
-    )
-    return next((one for one in candidates if is_sound(one, archive_id)), None)

@@ -244,6 +244,20 @@ def test_two_thousand_flipped_bytes(tmp_path: Path, seed: int, capsys: pytest.Ca
 
 
 @pytest.mark.faults
+def test_five_hundred_flips_in_what_holds_the_file_together(
+    patient: Patient, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Heads of pages, inner pages, indexes, the schema: all commits are there, if only in the repaired copy."""
+    tally: Counter[str] = Counter()
+    chance = random.Random(3)
+    places = [at for at, owner in enumerate(patient.map.owners) if patient.map.names[owner] == "file"]
+    for at in chance.sample(places, 500):
+        check_flip(patient, at, chance.randrange(1, 256), tally)
+    with capsys.disabled():
+        print(f"\n500 flips in {len(places):,} such bytes: {dict(tally)}")  # noqa: T201 - the result
+
+
+@pytest.mark.faults
 def test_two_hundred_cuts(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     patient = Patient(tmp_path, 9_000_000)
     tally: Counter[str] = Counter()

@@ -12,12 +12,15 @@ from typing import Any
 
 import pytest
 
+from grouparchive.archive.attended import owner_seed, owner_session
+from grouparchive.archive.home import WriterHome
 from grouparchive.archive.objects import object_name
 from grouparchive.archive.pages import Pages
 from grouparchive.archive.reader import Archive
 from grouparchive.archive.repair import RepairReport, repair
 from grouparchive.archive.statements import append_statement
 from grouparchive.archive.verify import verify, verify_deep
+from grouparchive.archive.writer import Writer
 from grouparchive.crypto.signing import ManifestEntry
 from grouparchive.errors import ArchiveBusy, Damaged, GroupArchiveError, NoArchive, UsageError
 from grouparchive.model.records import Member, Message, Secret
@@ -285,6 +288,43 @@ def test_one_wrong_byte_in_a_writer_is_found(full: Any, column: str, at: int) ->
     report, out = mend(full, full.path)
     assert report.lost == []
     assert contents(out) == whole
+
+
+def test_a_writer_is_known_again_whatever_byte_of_its_row_is_wrong(full: Any) -> None:
+    """Of several, for a machine without its certificate counts for nothing then."""
+    second = WriterHome.create(full.folder / "second" / "writer")
+    with owner_session(full.path, full.pin, owner_seed(full.reader())) as session:
+        session.certify(second.writer_id, second.public())
+    with Writer.open(full.path, second, pinned=full.pin, now=full.now) as writer:
+        writer.add(Message(channel="!lane", ref="$s", time=9, text="from the second machine"))
+        writer.commit()
+    whole = contents(full.path)
+    data = full.path.read_bytes()
+    with Pages(full.path) as pages:
+        page, offset = next(
+            one.place for one in pages.cells() if one.name == second.writer_id and one.table == "writers"
+        )
+    start = (page - 1) * 16384 + offset
+    head = data.index(second.writer_id, start) - start
+    for at in (*range(head), head, head + 16):
+        broken = bytearray(data)
+        broken[start + at] ^= 0x11
+        full.path.write_bytes(broken)
+        report, out = mend(full, full.path, name=f"new{at}")
+        assert report.lost == [], at
+        assert contents(out) == whole
+
+
+def test_slots_that_are_kept_apart_do_not_come_back_from_free_space(full: Any) -> None:
+    with sqlite3.connect(full.path) as db:
+        db.execute("PRAGMA secure_delete = OFF")
+        db.execute("DELETE FROM slots")
+    db.close()
+    with Pages(full.path) as pages:
+        assert [one.live for one in pages.cells() if one.table == "slots"]
+    report, out = mend(full, full.path)
+    assert report.lost == []
+    assert contents(out)["slots"] == []
 
 
 def test_commits_of_a_writer_that_is_gone_are_saved_and_said_to_be_without_certificate(full: Any) -> None:
