@@ -215,7 +215,7 @@ class View:
     def _content_record(self, commit: CommitInfo, record: AnyRecord, place: Place) -> None:
         match record:
             case Message() | Edit() | Reaction() | Vote() if self._hidden(record):
-                self._index.delete(record.channel, record.ref)
+                self._index.erase(record.channel, record.ref)
             case Message() | Edit() | Reaction() | Vote():
                 if self.asked.takes_event(commit, record):
                     opened = self._opened(record)
@@ -265,11 +265,14 @@ class View:
         return opened if isinstance(opened, (Message, Edit, Reaction, Vote)) else record
 
     def _number(self, author: MemberId) -> int:
-        """A person as a number. 0 where the roster is closed: then two ids may be one person."""
+        """A person as a number, below 0 where nothing says who it is. 0 where the roster is closed: then two ids may be one
+        person.
+        """
         if not author or not self._roster_open:
             return 0
         person = self._people.canonical(author)
-        return self._numbers.setdefault(person, len(self._numbers) + 1)
+        number = self._numbers.setdefault(person, len(self._numbers) + 1)
+        return number if person in self._people.members else -number
 
     # --- structure and people ---
 

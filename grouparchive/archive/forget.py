@@ -331,7 +331,9 @@ class _Content:
             return True
         opened = self._opened(record)
         match opened:
-            case Message(media=media):
+            case Message(channel=channel, ref=ref, media=media):
+                if self._posts.known(channel, ref):  # who has stolen a writer claims somebody else's post for them
+                    self._posts.add(False, channel, ref)
                 self._shared |= self._media.intersection(file.ref for file in media) if media else set()
             case Group(avatar=avatar) | Channel(avatar=avatar):
                 self._shared |= self._media & {avatar}
@@ -347,9 +349,13 @@ class _Content:
         """Is it a change of something of theirs, or of what they wrote?"""
         return isinstance(record, _ABOUT) and self._posts.known(record.channel, record.target)
 
+    def _goes_along(self, record: AnyRecord) -> bool:
+        """The same, where nobody else wrote what it changes."""
+        return isinstance(record, _ABOUT) and self._posts.only_gone(record.channel, record.target)
+
     def _keep(self, _: CommitInfo, record: AnyRecord, line: bytes) -> bytes | None:
         opened = self._opened(record)
-        if self._is_theirs(record) or self._is_about(opened):
+        if self._is_theirs(record) or self._goes_along(opened):
             return None
         if isinstance(record, Attachment) and record.ref in self._media:
             return None

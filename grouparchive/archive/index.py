@@ -19,10 +19,15 @@ CREATE TABLE events (
   person INTEGER, rank INTEGER, segment INTEGER, line INTEGER
 );
 CREATE TABLE deleted (key BLOB PRIMARY KEY) WITHOUT ROWID;
+CREATE TABLE erased (key BLOB PRIMARY KEY) WITHOUT ROWID;
 """
 # Of copies of one event the best stays, in the place of the first. Who edits somebody else's post is not heard.
 _SETTLE: Final = """
 CREATE INDEX by_key ON events (key, kind, rank DESC, arrival);
+DELETE FROM events WHERE key IN erased AND person <= 0;
+DELETE FROM events WHERE target IN erased AND NOT EXISTS (
+  SELECT 1 FROM events AS post WHERE post.key = events.target AND post.kind = 0
+);
 CREATE TEMP TABLE copies AS SELECT key, kind, min(arrival) AS first FROM events GROUP BY key, kind HAVING count(*) > 1;
 UPDATE events SET first = copies.first FROM copies WHERE copies.key = events.key AND copies.kind = events.kind;
 DELETE FROM events WHERE arrival IN (
@@ -63,7 +68,7 @@ class EventIndex:
         self.newest = 0
 
     def add(self, record: Post, place: Place, person: int) -> None:
-        """An event. `person` is a number for its author, 0 where it is unknown."""
+        """An event. `person` is a number for its author, 0 where it is unknown, below 0 where only that it is one person."""
         channel = self._channels.setdefault(record.channel, len(self._channels))
         target = None if isinstance(record, Message) else _digest(record.channel, record.target)
         self._arrivals += 1
@@ -89,6 +94,12 @@ class EventIndex:
     def delete(self, channel: Ref, target: Ref) -> None:
         """An event was deleted at the platform, and what points to it goes with it."""
         self._db.execute("INSERT OR IGNORE INTO deleted VALUES (?)", (_digest(channel, target),))
+
+    def erase(self, channel: Ref, ref: Ref) -> None:
+        """An event by somebody who was erased, which is not added: copies by nobody knows whom go, and what points to it. What
+        somebody else is known to have written under that ref stays: who has stolen a writer could name any ref.
+        """
+        self._db.execute("INSERT OR IGNORE INTO erased VALUES (?)", (_digest(channel, ref),))
 
     def close(self) -> None:
         """Let go of the memory."""
