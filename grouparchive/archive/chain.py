@@ -36,6 +36,7 @@ class CommitInfo:
     head: bytes
     latest: int = 0
     suspect: bool = False  # not proved to be the writer's, or its clock says that something is wrong, here or earlier
+    proved: bool = True  # signed by the writer, with all before it
 
     @property
     def believed(self) -> int:
@@ -224,4 +225,4 @@ def read_chain(db: sqlite3.Connection, genesis: Genesis, writer: Writer) -> Iter
             yield f"commit {seq}: does not follow the commit before it"
             proved = False
         key, prev = manifest.next_pk, manifest.head()
-        yield CommitInfo(name, seq, manifest.time, manifest.entries, prev, suspect=not proved)
+        yield CommitInfo(name, seq, manifest.time, manifest.entries, prev, suspect=not proved, proved=proved)

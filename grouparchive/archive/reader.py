@@ -88,11 +88,13 @@ class Archive:
                 error.hint = _UNREADABLE
             raise
 
-    def adopt(self, writers: Iterable[chain.Writer], statements: Statements) -> None:
-        """Go by what other copies of the same archive hold as well: certificates of writers, statements of the owner."""
+    def adopt(self, writers: Iterable[chain.Writer], statements: Statements, *, certified: bool) -> None:
+        """Go by what other copies of the same archive hold as well: certificates of writers (is there any?), the owner's
+        statements.
+        """
         self.writers = list(writers)
         self.statements = statements
-        self._read_chains()
+        self._read_chains(certified=certified)
 
     def _read_tables(self) -> None:
         try:
@@ -110,7 +112,7 @@ class Archive:
         except Damaged as error:
             self._faults.append(f"statements of the owner: {error.message}")
 
-    def _read_chains(self) -> None:
+    def _read_chains(self, *, certified: bool = False) -> None:
         self.damage: list[str] = [*self._faults, *self.statements.damage]
         self.revoked = []
         try:
@@ -120,9 +122,9 @@ class Archive:
         if not self.writers:
             self.damage.append("writers: there are none")
         found: list[CommitInfo] = []
-        certified = [one for one in self.writers if chain.is_certified(self.genesis, one)]
+        sound = [one for one in self.writers if chain.is_certified(self.genesis, one)]
         for writer in self.writers:
-            if certified and writer not in certified:
+            if (certified or sound) and writer not in sound:
                 # Anybody who can write to a copy can add a machine of their own, and commits by it.
                 self.damage.append(
                     f"writer {writer.writer_id.hex()[:8]}: not certified by the owner; it counts for nothing"
@@ -210,6 +212,7 @@ class Reader:
         self.archive_id = archive.archive_id
         self.commits = archive.commits
         self.damage: list[str] = list(archive.damage)
+        self._noted: set[str] = set()  # a hostile file may hold any number of damaged objects
         self.twins: list[Reader] = []  # other copies of the same archive: what is damaged here may be whole there
         self._keys = keys
         self._lock = threading.Lock()
@@ -354,7 +357,7 @@ class Reader:
             return decompress(self._one_row(entry))
         except Damaged:
             for twin in self.twins:
-                with contextlib.suppress(Damaged):
+                with contextlib.suppress(Damaged, WrongSecret):
                     return decompress(twin._one_row(entry))  # noqa: SLF001 - one of us
             raise
 
@@ -392,7 +395,8 @@ class Reader:
         """Remember that something of a commit is damaged, or one of its objects."""
         sentence = f"{commit}: {object_name(entry)}: {error.message}" if entry else f"{commit}: {error.message}"
         with self._lock:
-            if sentence not in self.damage:
+            if sentence not in self._noted:
+                self._noted.add(sentence)
                 self.damage.append(sentence)
 
     def pieces(self, entry: ManifestEntry) -> Iterator[bytes]:
@@ -415,7 +419,7 @@ class Reader:
             try:
                 for _ in twin._pieces(entry):  # noqa: SLF001 - one of us
                     pass
-            except Damaged:
+            except (Damaged, WrongSecret):
                 continue
             at = 0
             for piece in twin._pieces(entry):  # noqa: SLF001 - one of us

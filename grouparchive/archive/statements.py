@@ -23,6 +23,7 @@ from grouparchive.crypto.statements import (
 from grouparchive.errors import Damaged
 
 MAX_STATEMENTS = 100_000
+_UNCHAINED = "does not follow the statement before it"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +57,17 @@ class Statements:
     """
 
     signed: tuple[Signed, ...]
-    damage: tuple[str, ...]
+    faults: tuple[tuple[int, str], ...]  # number of the statement that is missing or damaged, and what is wrong with it
     revoked: Mapping[bytes, int]
     changes: Mapping[bytes, ManifestEntry | None]
     keys: tuple[EpochKeys, ...]
     attended: tuple[tuple[Statement, ManifestEntry], ...]
     retired: tuple[tuple[int, ManifestEntry], ...]  # epoch that it belongs to, object
+
+    @property
+    def damage(self) -> list[str]:
+        """What is wrong, in sentences."""
+        return [f"statement {number}: {what}" for number, what in self.faults]
 
     @property
     def head(self) -> bytes | None:
@@ -105,26 +111,26 @@ def read_statements(db: sqlite3.Connection, genesis: Genesis) -> Statements:
     if len(rows) > MAX_STATEMENTS:
         raise Damaged("the archive claims more statements of its owner than one can have")
     signed: list[Signed] = []
-    damage: list[str] = []
+    faults: list[tuple[int, str]] = []
     prev: bytes | None = genesis.archive_id
     expected = 0
     for row in rows:
         place = row[0] if isinstance(row[0], int) else expected
         if place != expected:
-            damage.append(f"statement {expected}: missing")
+            faults.append((expected, "missing"))
             prev = None
         expected = place + 1
         try:
             one = checked(row, genesis)
         except Damaged as error:
-            damage.append(f"statement {place}: {error.message}")
+            faults.append((place, error.message))
             prev = None
             continue
         if prev is not None and one.statement.prev != prev:
-            damage.append(f"statement {place}: does not follow the statement before it")
+            faults.append((place, _UNCHAINED))
         signed.append(one)
         prev = one.statement.head()
-    return understand(genesis, signed, damage)
+    return understand(genesis, signed, faults)
 
 
 def checked(row: tuple[object, ...], genesis: Genesis) -> Signed:
@@ -142,18 +148,18 @@ def checked(row: tuple[object, ...], genesis: Genesis) -> Signed:
     return Signed(statement, signature)
 
 
-def understand(genesis: Genesis, signed: Sequence[Signed], damage: Iterable[str] = ()) -> Statements:
+def understand(genesis: Genesis, signed: Sequence[Signed], faults: Iterable[tuple[int, str]] = ()) -> Statements:
     """What checked statements mean together. Bodies that cannot be read are damage."""
-    told = list(damage)
+    told = list(faults)
     meaning = _Meaning(genesis)
     for one in signed:
         try:
             meaning.add(one.statement)
         except Damaged as error:
-            told.append(f"statement {one.statement.number}: {error.message}")
+            told.append((one.statement.number, error.message))
     return Statements(
         signed=tuple(signed),
-        damage=tuple(told),
+        faults=tuple(told),
         revoked=meaning.revoked,
         changes=meaning.changes,
         keys=tuple(meaning.keys),
@@ -199,8 +205,18 @@ def merged(genesis: Genesis, several: Sequence[Statements]) -> Statements:
     """
     found = {one.statement.head(): one for statements in several for one in statements.signed}
     ordered = sorted(found.values(), key=lambda one: (one.statement.number, one.statement.time, one.statement.head()))
-    whole = any(not statements.damage for statements in several)
-    return understand(genesis, ordered, () if whole else [text for one in several for text in one.damage])
+    heads: dict[int, set[bytes]] = {-1: {genesis.archive_id}}
+    for one in ordered:
+        heads.setdefault(one.statement.number, set()).add(one.statement.head())
+    # What one copy lacks another may have. An older copy is whole by itself, and says nothing about what came later.
+    faults = {fault: None for one in several for fault in one.faults if fault[0] not in heads}
+    for one in ordered:
+        before = one.statement.number - 1
+        if before not in heads:
+            faults[before, "missing"] = None
+        elif one.statement.prev not in heads[before]:
+            faults[one.statement.number, _UNCHAINED] = None
+    return understand(genesis, ordered, sorted(faults))
 
 
 def append_statement(

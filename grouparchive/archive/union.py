@@ -30,7 +30,7 @@ def _overlay(copies: Sequence[Archive]) -> None:
     for one in copies:
         known = {writer.writer_id: writer for writer in one.writers}
         known.update((writer.writer_id, writer) for writer in certified if writer.writer_id in known)
-        one.adopt(known.values(), statements)
+        one.adopt(known.values(), statements, certified=bool(certified))
     forks = forked(commit for one in copies for commit in one.commits)
     best: dict[
         tuple[str, int, bytes], tuple[bool, int]
@@ -48,11 +48,11 @@ def _overlay(copies: Sequence[Archive]) -> None:
 
 
 def forked(commits: Iterable[CommitInfo]) -> Mapping[str, int]:
-    """The first number at which chains of one writer part, by writer."""
+    """The first number at which chains of one writer part, by writer. What nobody signed parts nothing: anybody can make it."""
     heads: dict[tuple[str, int], bytes] = {}
     found: dict[str, int] = {}
     for commit in commits:
-        if heads.setdefault((commit.writer, commit.seq), commit.head) != commit.head:
+        if commit.proved and heads.setdefault((commit.writer, commit.seq), commit.head) != commit.head:
             found[commit.writer] = min(commit.seq, found.get(commit.writer, commit.seq))
     return found
 
