@@ -1,5 +1,5 @@
-"""One wrong byte in what a whole archive hangs on, found by trying: the genesis, a way in, a writer. Each of them has a hash or a
-signature that tells when it is right, and none of them is long.
+"""One wrong byte in what a whole archive hangs on, found by trying: the genesis, a way in, a writer. Each of them has a hash
+or a signature that tells when it is right, and none of them is long.
 """
 
 from collections.abc import Iterable, Iterator
