@@ -16,7 +16,7 @@ def write_whole(path: Path, data: bytes) -> None:
     """Put a file in place, or replace it: the old one or the new one is there at any time, never a part. Mode 0600.
 
     Raises:
-        OSError: the disk refused; what was there is there still.
+        OSError: the disk refused. What was there is there still, unless the folder alone could not be made to last.
     """
     # Where others may write too, a name that they know would let them have the file, or lead it elsewhere, beforehand.
     fresh = path.with_name(f".{path.name}.{secrets.token_hex(8)}.new")

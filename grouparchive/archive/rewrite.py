@@ -220,7 +220,8 @@ def rewriting(reader: Reader, *, home: WriterHome | None = None, now: Callable[[
             part.replace(path)
             sync_folder(path.absolute().parent)
         if home:
-            with contextlib.closing(home.state()) as state:
+            # The new file stands. What fails here, a full disk for instance, the writer's next run does.
+            with contextlib.suppress(GroupArchiveError), contextlib.closing(home.state()) as state:
                 obey(work._session.statements, home, state)  # noqa: SLF001 - one module
 
 

@@ -12,10 +12,11 @@ import click
 from grouparchive.archive.reader import Archive
 from grouparchive.archive.slots import replace_slots
 from grouparchive.cli.app import Command, Family
+from grouparchive.cli.files import read_bounded
 from grouparchive.cli.papers import Chosen, Papers, new_file, new_folder
 from grouparchive.cli.rotate import rotate
 from grouparchive.cli.surroundings import Run, start
-from grouparchive.crypto.keyfile import read_keys_text, write_keys_text
+from grouparchive.crypto.keyfile import MAX_TEXT, read_keys_text, write_keys_text
 from grouparchive.crypto.shares import Quorum, check_quorum, new_shares
 from grouparchive.crypto.slots import (
     OpenedRoot,
@@ -29,7 +30,7 @@ from grouparchive.crypto.slots import (
 )
 from grouparchive.crypto.words import check_words
 from grouparchive.durable import write_whole
-from grouparchive.errors import Damaged, UsageError, WrongSecret
+from grouparchive.errors import Damaged, GroupArchiveError, UsageError, WrongSecret
 
 SHORT = 8
 _LEAST = 4
@@ -141,8 +142,20 @@ class Ways:
             write(papers)
             self.replace([*(row for row in self.rows if row not in instead_of), *rows])
         except BaseException:
-            papers.take_back()
+            if not self._stand(rows):
+                papers.take_back()
             raise
+
+    def _stand(self, rows: Sequence[SlotRow]) -> bool:
+        """Do rows stand where the ways in are kept? Where nobody can tell, they may: then their documents must not go."""
+        try:
+            if self.keys is not None:
+                text = read_bounded(self.keys, "keys file", limit=MAX_TEXT).decode("utf-8", "replace")
+                return not set(rows).isdisjoint(read_keys_text(text, self.archive.archive_id))
+            with Archive.open(self.archive.path) as now:
+                return not set(rows).isdisjoint(now.slots)
+        except GroupArchiveError:
+            return True
 
 
 def wrap(opened: Mapping[str, OpenedRoot], make: Callable[[int, dict[str, bytes]], list[SlotRow]]) -> list[SlotRow]:

@@ -19,7 +19,7 @@ from grouparchive.crypto.recovery import read_recovery_text
 from grouparchive.crypto.slots import Passphrase, RecoveryKey, Shares, SlotRow, Unlocking, new_passphrase_slots
 from grouparchive.crypto.vaults import KeyRing, VaultKey
 from grouparchive.durable import sync_folder
-from grouparchive.errors import UsageError, WrongSecret
+from grouparchive.errors import GroupArchiveError, UsageError, WrongSecret
 from grouparchive.model.records import VAULTS
 
 
@@ -91,11 +91,12 @@ def rotate(
                 progress=progress.count,
             )
     except BaseException:
-        papers.take_back()
+        if _stands(archive):  # then these papers are what opens it
+            _take_over(after, keys)
+        else:
+            papers.take_back()
         raise
-    if keys and after:
-        after.replace(keys)
-        sync_folder(keys.parent)
+    _take_over(after, keys)
     kept = not (new_passphrase or new_passphrase_file)
     _say(run, chosen, keys, kept=kept)
     run.output.done(
@@ -104,6 +105,21 @@ def rotate(
         shares=chosen.shares[1] if chosen.shares else 0,
         passphrase="kept" if kept else "new",
     )
+
+
+def _stands(before: Archive) -> bool:
+    """Has a file with newer keys taken the archive's place? Where nobody can tell, it may have."""
+    try:
+        with Archive.open(before.path) as now:
+            return now.statements.keys[-1].epoch > before.statements.keys[-1].epoch
+    except GroupArchiveError:
+        return True
+
+
+def _take_over(after: Path | None, keys: Path | None) -> None:
+    if keys and after:
+        after.replace(keys)
+        sync_folder(keys.parent)
 
 
 def _keys_file(run: Run, archive: Archive) -> Path | None:
