@@ -40,6 +40,7 @@ class VerifyReport:
     blobs: int = 0
     heads: dict[str, str] = field(default_factory=dict)
     problems: list[str] = field(default_factory=list)
+    suspect: int = 0  # commits whose clock cannot be right, or that nothing proves
 
     @property
     def ok(self) -> bool:
@@ -80,6 +81,7 @@ def verify(path: Path, *, pinned: bytes | None = None, progress: Progress | None
             size=size,
             heads=heads,
             problems=damage,
+            suspect=sum(commit.suspect for commit in archive.commits),
         )
 
 

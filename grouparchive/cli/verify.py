@@ -61,24 +61,7 @@ def verify(
 
 
 def _verify(run: Run, *, deep: bool, witnesses: tuple[str, ...], print_witness: bool) -> None:
-    problems: list[str] = []
-    paths = run.archive_paths
-    for path in paths:
-        try:
-            with run.output.progress("Verifying") as progress:
-                report = verify_archive(path, pinned=run.pinned(path), progress=progress.count)
-        except Damaged as error:
-            if len(paths) == 1:
-                raise
-            problems.append(error.message)
-            continue
-        run.output.line(
-            f"{many(report.commits, 'commit')} by {many(report.writers, 'writer')}, "
-            f"{many(report.objects, 'object')}, {size(report.size)}"
-        )
-        run.output.event("archive", commits=report.commits, objects=report.objects, bytes=report.size)
-        run.output.line(f"Check-words, as on the sheets of its kit: {' '.join(check_words(report.archive_id))}")
-        problems += report.problems
+    problems, suspect = _each_copy(run)
     if deep and not problems:
         for reader in run.unlock():
             with run.output.progress("Decoding") as progress:
@@ -97,12 +80,44 @@ def _verify(run: Run, *, deep: bool, witnesses: tuple[str, ...], print_witness: 
             hint="Keep this file as it is: what is not damaged can still be read. With another copy at hand, both together may "
             "make a whole one: grouparchive verify --repair NEW-FILE --archive THIS --archive OTHER",
         )
+    if suspect:
+        run.output.warn(
+            f"{many(suspect, 'commit')} suspect: the clock of the machine was wrong, or somebody else had it. Which ones: "
+            "grouparchive writer list -v"
+        )
     run.output.line("Nothing is damaged, and no commit is missing between the first and the last.")
     archives = run.open() if witnesses or print_witness else []
     _prove(run, archives, witnesses)
     if print_witness:
         _print_witness(run, newest(archives))
-    run.output.done(damaged=0)
+    run.output.done(damaged=0, suspect=suspect)
+
+
+def _each_copy(run: Run) -> tuple[list[str], int]:
+    """What is wrong with the copies, each by itself and all together; how many commits are suspect."""
+    problems: list[str] = []
+    suspect = 0
+    paths = run.archive_paths
+    for path in paths:
+        try:
+            with run.output.progress("Verifying") as progress:
+                report = verify_archive(path, pinned=run.pinned(path), progress=progress.count)
+        except Damaged as error:
+            if len(paths) == 1:
+                raise
+            problems.append(error.message)
+            continue
+        run.output.line(
+            f"{many(report.commits, 'commit')} by {many(report.writers, 'writer')}, "
+            f"{many(report.objects, 'object')}, {size(report.size)}"
+        )
+        run.output.event("archive", commits=report.commits, objects=report.objects, bytes=report.size)
+        run.output.line(f"Check-words, as on the sheets of its kit: {' '.join(check_words(report.archive_id))}")
+        problems += report.problems
+        suspect = max(suspect, report.suspect)
+    if len(paths) > 1 and not problems:  # each is whole by itself: do they belong together?
+        problems += [sentence for archive in run.open() for sentence in archive.damage]
+    return problems, suspect
 
 
 def _prove(run: Run, archives: list[Archive], witnesses: tuple[str, ...]) -> None:
