@@ -58,7 +58,16 @@ class Public(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
 
 def publish(archive: Archive) -> bytes:
-    """The file that `Public` describes."""
+    """The file that `Public` describes.
+
+    Raises:
+        UsageError: the keys were changed since the archive was made, and a machine that knows only its birth would use the old.
+    """
+    if archive.statements.keys[-1].epoch > 0:
+        raise UsageError(
+            "the archive's keys were changed, and a machine that starts a file of its own would still use the old ones",
+            hint="Take a copy of the archive to the other machine, and run there: grouparchive --archive COPY writer certify",
+        )
     return msgspec.json.encode(Public(genesis=archive.genesis.encode(), slots=pack_rows(archive.slots)))
 
 

@@ -33,6 +33,7 @@ def join(run: Run, path: Path, public: Path) -> None:
     words = check_words(genesis.archive_id)
     run.output.line(f"The file is made. The archive that it belongs to has the check-words: {' '.join(words)}")
     run.output.line("Compare them with those of the kit: if they differ, somebody gave you keys of their own.")
+    run.output.line(f"This machine is {home.writer_id.hex()[:8]}: whoever certifies it must be shown the same.")
     run.output.line(
         "What this machine adds counts once the owner has certified it. Take the file that ends in .request.json"
     )

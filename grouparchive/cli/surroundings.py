@@ -297,8 +297,9 @@ def known_people(members: Iterable[tuple[MemberId, Member]], platform: str) -> I
 
 
 def _newest_slots(archive: Archive) -> int:
-    """The epoch of its newest way in."""
-    return max((row.epoch for row in archive.slots), default=-1)
+    """The epoch of its newest way in. What claims keys that the owner never made, somebody has put there."""
+    newest = archive.statements.keys[-1].epoch
+    return max((row.epoch for row in archive.slots if row.epoch <= newest), default=-1)
 
 
 def _room_keys(reader: Reader, moment: Moment) -> Iterator[RoomKey]:

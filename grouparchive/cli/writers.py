@@ -150,6 +150,13 @@ def _certify_request(run: Run, path: Path) -> None:
     archives = run.open()
     request = writers.read_request(read_bounded(path, "request"), archives[0].genesis)
     if request.certificate:
+        own = {one.writer_id: one for one in writers.states(archives)}.get(_own(run))
+        if own is not None and not own.certified and own.writer_id != request.writer_id:
+            raise UsageError(
+                f"this certificate is for another machine, {request.writer_id[:8]}; this one is {own.writer_id[:8]}",
+                hint="If nobody mixed up files, somebody has put a machine of theirs in its place: revoke that one where the "
+                "archive can be opened, grouparchive writer revoke, and carry the request there yourself.",
+            )
         for archive in archives:
             writers.take_in(archive.path, request)
         run.output.line("The certificate is taken in: what this machine adds counts.")
@@ -158,6 +165,7 @@ def _certify_request(run: Run, path: Path) -> None:
         write_whole(path, msgspec.json.encode(msgspec.structs.replace(request, certificate=certificate.hex())))
         run.output.line(f"Machine {request.writer_id[:8]} may add to the archive. Its certificate is in the file, too:")
         run.output.line("take it back there and run the same command, which asks for no secret then.")
+        run.output.note(f"That machine must call itself {request.writer_id[:8]}; if it does not, revoke this one.")
     run.output.done(writer=request.writer_id)
 
 
