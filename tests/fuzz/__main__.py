@@ -60,7 +60,7 @@ def main() -> int:
         if done.returncode:
             failed.append(name)
             (FOUND / name).mkdir(parents=True, exist_ok=True)
-            (FOUND / name / "said.txt").write_text(done.stderr)
+            (FOUND / name / "said.txt").write_text(done.stdout + done.stderr)
     return 1 if failed else 0
 
 

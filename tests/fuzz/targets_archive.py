@@ -12,10 +12,13 @@ from typing import Any
 import msgspec
 from fuzz_kit import bent, folder, json_target, target, written
 
+from grouparchive.archive.attended import attend, read_attended
 from grouparchive.archive.create import create_archive
 from grouparchive.archive.fold import fold
 from grouparchive.archive.home import WriterHome
+from grouparchive.archive.pages import Pages
 from grouparchive.archive.reader import Archive, Reader
+from grouparchive.archive.repair import repair
 from grouparchive.archive.verify import verify, verify_deep
 from grouparchive.archive.writer import Writer
 from grouparchive.archive.zstd import MAX_PLAIN, compress, decompress
@@ -28,6 +31,7 @@ from grouparchive.errors import Damaged, GroupArchiveError
 from grouparchive.model import codec
 from grouparchive.model import plan as p
 from grouparchive.model import records as r
+from grouparchive.model.attended import Attended, Forgotten
 from grouparchive.platforms.sandbox.target import SandboxTarget
 from grouparchive.restore.desire import ArchiveTimelines, desired
 from grouparchive.restore.expand import expand
@@ -68,7 +72,21 @@ RECORDS: list[r.Record] = [
     r.Membership(channel="!a", member=YOU),
     r.Ban(channel="!a", member="3" * 32, by=ME, reason="spam"),
 ]
+FACTS = (
+    r.Fact(member=ME, field="contact", key="mail", value="ada@example.org"),
+    r.Fact(member=ME, field="consent", key="contact", value="yes"),
+    r.Fact(member=YOU, field="same-as", value=ME),
+    r.Fact(member=ME, field="tier", value="2"),
+)
+RECORDS += FACTS
 DOCUMENTS = [json.loads(codec.encode(record)) for record in RECORDS]
+ATTENDED = Attended(
+    position={"0" * 32: 1},
+    members=(r.Member(id=ME, platform="sandbox", origin="here", native="@ada:sandbox", name="Ada"),),
+    facts=FACTS,
+    trusted={"0" * 32: 1},
+    forgotten=(Forgotten(key="1" * 64, tag="2" * 64),),
+)
 NOTE = {
     "counts": {"messages": 3},
     "gaps": [{"kind": "gap", "code": "x", "scope": "!a", "count": 2}],
@@ -89,6 +107,8 @@ def an_archive() -> tuple[Path, WriterHome, bytes]:
         for record in RECORDS:
             writer.add(record)
         writer.commit()
+    with Archive.open(path) as archive:
+        attend(archive.unlock(SECRET), ATTENDED)
     return path, home, archive_id
 
 
@@ -148,12 +168,34 @@ def export_and_plan(reader: Reader) -> None:
 
 @target(b"", b"\0\0\1\2\3", bytes(range(40)))
 def archive_file(data: bytes) -> None:
+    read_all(written("doctored.gar", doctored(data)))
+
+
+def doctored(data: bytes) -> bytes:
     """A byte here and there is another one: three say where, two by how much and for how long."""
     whole = bytearray(an_archive()[0].read_bytes())
     for at in range(0, len(data) - 4, 5):
         place = int.from_bytes(data[at : at + 3], "big") % len(whole)
         whole[place : place + 1 + data[at + 4] % 64] = bytes([data[at + 3]]) * (1 + data[at + 4] % 64)
-    read_all(written("doctored.gar", bytes(whole)))
+    return bytes(whole)
+
+
+@target(b"", b"\0\0\1\2\3", bytes(range(40)))
+def repaired_file(data: bytes) -> None:
+    """The same, and what is left of it goes into a new file, which then verifies or says what it lacks."""
+    path, out = written("broken.gar", doctored(data)), folder() / "repaired.gar"
+    out.unlink(missing_ok=True)
+    found = repair([path], out)
+    assert found.lost or verify(out).ok
+
+
+@target(lambda: an_archive()[0].read_bytes()[:16384], b"\x0d\0\0\0\1" + bytes(100))
+def page_by_itself(data: bytes) -> None:
+    """One page of a file whose others are gone, as repairing reads it: without SQLite."""
+    page = data + bytes(max(0, 16384 - len(data)))
+    with Pages(written("pages.gar", page + page)) as found:
+        for cell in found.cells():
+            found.load(cell.place)
 
 
 @target(b"SQLite format 3\0" + bytes(84))
@@ -168,6 +210,7 @@ CELLS = [
     *(("commits", name) for name in ("writer_id", "seq", "manifest", "signature")),
     *(("keys", name) for name in ("oid", "epoch", "sealed")),
     *(("rows", name) for name in ("oid", "number", "data")),
+    *(("statements", name) for name in ("number", "type", "statement", "signature")),
 ]
 
 
@@ -175,7 +218,7 @@ CELLS = [
     b"",
     b"\0\0\0",
     b"\1\0\1abc",
-    *(bytes((cell, row, kind)) + b"12" for cell in range(24) for row, kind in ((0, 0), (1, 2))),
+    *(bytes((cell, row, kind)) + b"12" for cell in range(28) for row, kind in ((0, 0), (1, 2))),
 )
 def archive_cells(data: bytes) -> None:
     """A value of a row is another one, also of another type: three bytes say which, the rest is the value."""
@@ -263,4 +306,14 @@ def commit_note(data: bytes) -> None:
             return
 
 
+def attended_inside(data: bytes) -> None:
+    """What an owner's statement holds once it is open: of a newer version, or damaged in a way that nobody thought of."""
+    with Archive.open(an_archive()[0]) as archive:
+        reader = archive.unlock(SECRET)
+        reader.pieces = lambda _: iter([compress(data)])  # type: ignore[method-assign]
+        assert archive.statements.attended
+        list(read_attended(reader))
+
+
+json_target("attended-inside", attended_inside, json.loads(msgspec.json.encode(ATTENDED)))
 json_target("commit-note", commit_note, NOTE)

@@ -7,7 +7,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 EXAMPLES = 40
-SLOW = {"archive-cells": 12, "archive-file": 8, "records-by-a-thief": 8, "journal-beside-an-archive": 8}
+SLOW = {
+    "repaired-file": 4,
+    "archive-cells": 12,
+    "archive-file": 8,
+    "records-by-a-thief": 8,
+    "journal-beside-an-archive": 8,
+}
 
 
 @st.composite
