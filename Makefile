@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
 
-.PHONY: help demo test check fmt lint types cover schemas bench faults fuzz smoke lock clean
+.PHONY: help demo test check fmt lint types cover schemas bench faults fuzz mutants smoke lock clean
 .DEFAULT_GOAL := help
 
 help: ## list the tasks
@@ -50,6 +50,9 @@ faults: $(STAMP) ## long fault injection: kill -9, full disk
 
 fuzz: $(STAMP) ## every parser of untrusted bytes under atheris, a minute each (pip install atheris)
 	@$(BIN)/python -m tests.fuzz
+
+mutants: $(STAMP) ## break each promise in a copy of the code, and see its test fail
+	@$(BIN)/python tools/mutants.py
 
 smoke: $(STAMP) ## the shortest end-to-end run through the command line
 	@$(BIN)/python -m pytest tests/cli/test_smoke.py

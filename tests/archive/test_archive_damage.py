@@ -2,6 +2,7 @@
 
 import random
 import sqlite3
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -328,3 +329,15 @@ def test_a_small_frame_cannot_ask_for_much_memory() -> None:
     for data in (b"", b"junk", zstd.compress(b"abc")[:-1], zstd.compress(b"abc") + b"x"):
         with pytest.raises(Damaged):
             zstd.decompress(data)
+
+
+def test_a_small_frame_takes_no_more_memory_than_a_segment() -> None:
+    bomb = zstd.compress(bytes(64 * 1024 * 1024))
+    assert len(bomb) < 10_000
+    tracemalloc.start()
+    try:
+        with pytest.raises(Damaged, match="larger"):
+            zstd.decompress(bomb)
+        assert tracemalloc.get_traced_memory()[1] < 3 * zstd.MAX_PLAIN
+    finally:
+        tracemalloc.stop()

@@ -24,6 +24,7 @@ from rewrite_kit import (
 from grouparchive.archive.attended import attend, read_attended
 from grouparchive.archive.fold import fold
 from grouparchive.archive.forget import forget
+from grouparchive.archive.moment import Moment
 from grouparchive.archive.reader import Archive
 from grouparchive.archive.search import search
 from grouparchive.archive.suppressed import Hidden
@@ -31,7 +32,7 @@ from grouparchive.archive.union import make_twins, overlay
 from grouparchive.archive.verify import verify, verify_deep
 from grouparchive.errors import UsageError, WrongSecret
 from grouparchive.model.attended import Attended
-from grouparchive.model.records import NOBODY, Fact, Member, Message, Roster
+from grouparchive.model.records import NOBODY, Edit, Fact, Member, Message, Reaction, Roster
 
 THEIRS = [HANDLES[MOSS], NAMES[MOSS], who(MOSS), who(MOSS, 1), "heather", "moss@lane", "face of moss", "mxc://moss"]
 
@@ -164,6 +165,16 @@ def test_the_trace_names_nobody_and_is_sealed(made: Any) -> None:
     assert said.forgotten[0].key.encode() not in made.path.read_bytes()
 
 
+def test_each_trace_has_a_key_of_its_own(made: Any) -> None:
+    """Else one table of tags, made once, would do for the traces of all archives that ever become open."""
+    first_run(made)
+    for person in (MOSS, FERN):
+        forget(made.reader(), HANDLES[person])
+    keys = {mark.key for _, said in read_attended(made.reader()) for mark in said.forgotten}
+    assert len(keys) == 2
+    assert all(len(set(bytes.fromhex(key))) > 10 for key in keys)
+
+
 def test_who_comes_back_stays_hidden_and_the_next_forget_takes_them_out_again_without_another_trace(made: Any) -> None:
     first_run(made)
     forget(made.reader(), HANDLES[MOSS])
@@ -281,8 +292,6 @@ def test_encrypted_messages_of_others_that_mention_them_are_opened_and_cleared(m
 
 
 def test_a_hidden_persons_post_is_not_found_through_an_edit_without_an_author(made: Any) -> None:
-    from grouparchive.model.records import Edit  # noqa: PLC0415
-
     first_run(made)
     forget(made.reader(), HANDLES[MOSS])
     back(made)
@@ -310,6 +319,36 @@ def test_who_has_stolen_a_writer_cannot_have_somebody_else_erased_or_hidden(made
     assert [one.message.ref for one in made.view().posts("!a")] == kept
     hidden = Hidden([made.reader()])
     assert len(list(search(made.reader(), ["nothing"], hidden=hidden))) == 2
+
+
+def test_a_copy_forged_in_the_name_of_somebody_erased_hides_no_post(made: Any) -> None:
+    first_run(made)
+    forget(made.reader(), HANDLES[MOSS])
+    kept = ["$m2", "$m3", "$m4", "$m5", "$m6"]
+    before = made.time + 500
+    made.write(
+        [
+            member(MOSS, 9),
+            *(post(MOSS, number, run=9, version=9, text="heather") for number in range(2, 7)),
+            Reaction(channel="!a", ref="$m6", target="$m2", time=70 * DAY, author=who(MOSS, 9), key="x"),
+        ]
+    )
+    for moment in (None, Moment(time=before), Moment(time=80 * DAY)):
+        assert [one.message.ref for one in made.view(moment).posts("!a")] == kept
+        assert_nowhere(made.view(moment), [made.reader()])
+
+
+def test_a_copy_forged_in_the_name_of_whoever_is_erased_takes_nothing_of_others_along(made: Any) -> None:
+    first_run(made)
+    made.write([member(MOSS, 9), post(MOSS, 6, run=9, version=0), post(MOSS, 2, run=9, version=0)])
+    forget(made.reader(), HANDLES[MOSS])
+    kinds = Message | Edit | Reaction
+    left = {record.ref for _, record in made.reader().records("content") if isinstance(record, kinds)}
+    assert {"$m2", "$m6", "$e2", "$r3"} <= left
+    assert not {"$m1", "$e1", "$r1", "$r2"} & left
+    shown = {one.message.ref: one for one in made.view().posts("!a")}
+    assert shown["$m6"].text == "still nothing"
+    assert [one.key for one in shown["$m2"].reactions] == ["z"]
 
 
 def test_who_is_not_there_or_not_the_only_one_is_told(made: Any) -> None:

@@ -367,6 +367,17 @@ def test_a_higher_power_needs_a_sound_backup_too(made: Any) -> None:
     assert [one.unproved for one in view(made, Moment(seq=1), trusted=trust).people("!g")] == [()] * 3
 
 
+def test_a_higher_power_is_not_proved_by_a_suspect_backup(made: Any) -> None:
+    made.write([*GROUP, *roster(1, 2, levels={1: 100})], time=10 * HOUR)
+    made.write(roster(1, 2, levels={1: 100, 2: 100}), time=HOUR)  # whose clock goes back
+    for trust in (None, position(made)):
+        folded = view(made, trusted=trust)
+        assert {folded.members[one.id].native: one.unproved for one in folded.people("!g")} == {
+            "@moss1": (),
+            "@moss2": ("!a",),
+        }
+
+
 def test_whoever_copies_an_id_does_not_become_the_person_it_means(made: Any) -> None:
     made.write([*GROUP, *roster(1)])
     id_ = person(view(made), 1)

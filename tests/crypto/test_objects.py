@@ -138,3 +138,16 @@ def test_a_secret_key_is_in_no_repr() -> None:
     sealer, _ = seal([b"x"])
     assert sealer.key.hex() not in repr(sealer)
     assert repr(sealer.key) not in repr(sealer)
+
+
+def test_a_name_commits_to_one_key() -> None:
+    """AES-GCM does not bind a ciphertext to one key. Rows that open under a key of somebody's own choice, sealed for another
+    object's name, are refused all the same, before anything is read.
+    """
+    honest = ObjectSealer(AID, "content", "blob")
+    thief = ObjectSealer(AID, "content", "blob")
+    thief._cipher = objects._cipher(thief.key, AID, "content", "blob", honest.oid)
+    rows = list(thief.rows([b"not what was signed"]))
+    assert b"".join(objects._unpadded(objects._plaintexts(thief._cipher, rows))) == b"not what was signed"
+    with pytest.raises(Damaged, match="does not belong"):
+        list(open_rows(thief.key, AID, "content", "blob", honest.oid, rows))
