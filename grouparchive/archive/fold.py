@@ -119,7 +119,7 @@ class View:
         self.asked = moment
         self._open_message = open_message
         self._said = all_attended(readers)
-        self.trusted = trust_of(self._said, trusted, forked(commits) if len(readers) > 1 else {})
+        self.trusted = trust_of(self._said, trusted, forked(commits) if len(readers) > 1 else {}, commits=commits)
         self._people = People(moment, self.trusted, now)
         self._erased = self._people.erased = Erased(Suppressed(mark for one in self._said for mark in one.forgotten))
         self._numbers: dict[MemberId, int] = {}

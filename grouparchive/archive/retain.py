@@ -16,6 +16,7 @@ from grouparchive.archive.reader import Reader
 from grouparchive.archive.rewrite import Rewriting, rewriting
 from grouparchive.archive.sift import Files, Marks, OpenMessage, Place, Snapshots, lines_of, sift
 from grouparchive.archive.suppressed import identity_of
+from grouparchive.archive.trust import trust_of
 from grouparchive.archive.verify import Progress
 from grouparchive.archive.writer import clock
 from grouparchive.errors import UnsafePlan, UsageError
@@ -133,10 +134,8 @@ def retain(
 
 def _believable(reader: Reader) -> None:
     """Ages are told by clocks. Who has stolen a writer could set one, and make the owner erase what is young."""
-    trusted: dict[str, int] = {}
-    for _, said in read_attended(reader):
-        for writer, seq in said.trusted.items():
-            trusted[writer] = max(seq, trusted.get(writer, -1))
+    said = [one for _, one in read_attended(reader)]
+    trusted = trust_of(said, commits=reader.commits).position or {}
     for commit in reader.commits:
         if commit.suspect and commit.seq > trusted.get(commit.writer, -1):
             raise UnsafePlan(

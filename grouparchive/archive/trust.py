@@ -39,16 +39,27 @@ class Trust:
 
 
 def trust_of(
-    said: Iterable[Attended], given: Mapping[str, int] | None = None, forks: Mapping[str, int] | None = None
+    said: Iterable[Attended],
+    given: Mapping[str, int] | None = None,
+    forks: Mapping[str, int] | None = None,
+    *,
+    commits: Iterable[CommitInfo],
 ) -> Trust:
-    """What a person gives now, else what attended statements say together: each may trust more, none less."""
+    """What a person gives now, else what attended statements say together: each may trust more, none less. A statement that
+    names the head of a commit which is not among `commits` trusts nothing of that writer: an old seed may have made another.
+    """
     if given is not None:
         return Trust(dict(given), "given", forks or {})
+    held = {(commit.writer, commit.seq, commit.head.hex()) for commit in commits}
     found: dict[str, int] = {}
+    anything = False
     for one in said:
         for writer, seq in one.trusted.items():
-            found[writer] = max(seq, found.get(writer, seq))
-    return Trust(found, "attended", forks or {}) if found else Trust(forks=forks or {})
+            anything = True
+            head = one.heads.get(writer)
+            if head is None or (writer, seq, head) in held:
+                found[writer] = max(seq, found.get(writer, seq))
+    return Trust(found, "attended", forks or {}) if anything else Trust(forks=forks or {})
 
 
 @dataclass(frozen=True, slots=True)

@@ -257,7 +257,8 @@ def trust(context: click.Context, position: str | None, witnesses: tuple[str, ..
     seen: dict[str, int] = {}
     for commit in commits:
         seen[commit.writer] = max(commit.seq, seen.get(commit.writer, 0))
-    attend(readers[0], Attended(position=seen, trusted=trusted))
+    heads = {commit.writer: commit.head.hex() for commit in commits if commit.seq == trusted.get(commit.writer)}
+    attend(readers[0], Attended(position=seen, trusted=trusted, heads=heads))
     for machine, seq in sorted(trusted.items()):
         run.output.line(f"Trusted: the backups of machine {machine[:8]} up to commit {seq}.")
     suspect = sum(commit.suspect and commit.seq <= trusted.get(commit.writer, -1) for commit in commits)

@@ -26,6 +26,7 @@ class Attended(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
 
     `position` (writer in hex -> newest commit) is what the person could see: a restriction that came later is not lifted by
     `facts`. `trusted`: the newest commits that the person trusts, for good; a later statement may trust more.
+    `heads`: the heads of these commits, in hex: where another commit has the number, it is not the one that was trusted.
     """
 
     format: Literal[1] = 1
@@ -33,4 +34,5 @@ class Attended(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     members: tuple[Member, ...] = ()
     facts: tuple[Fact, ...] = ()
     trusted: dict[str, int] = {}
+    heads: dict[str, str] = {}
     forgotten: tuple[Forgotten, ...] = ()
