@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 
+from grouparchive.archive.home import WriterHome
 from grouparchive.archive.reader import Archive
 from grouparchive.archive.schema import open_database
 from grouparchive.archive.state import tag
-from grouparchive.crypto.signing import Manifest, sign_commit
+from grouparchive.crypto.signing import Manifest, next_seed, sign_commit
 from grouparchive.crypto.slots import RecoveryKey, new_recovery_slots
 from grouparchive.crypto.vaults import VaultKey
 from grouparchive.errors import Damaged, WrongSecret
@@ -133,3 +134,22 @@ def test_a_way_in_that_holds_another_key_is_not_believed(lane: Any) -> None:
         posing = new_recovery_slots(THIEF, archive.archive_id, 0, {"content": b"t" * 32, "roster": b"t" * 32})
         with pytest.raises(Damaged, match="not this archive's key"):
             archive.unlock(THIEF, posing)
+
+
+def test_killed_before_its_seed_moves_on_the_machine_goes_on(made: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The commit stands, and what would have come next is done at the next opening."""
+    seed = made.home.seed()
+
+    def killed(_: Any) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(WriterHome, "advance", killed)
+        with pytest.raises(KeyboardInterrupt):
+            made.write([post(1)])
+    assert made.home.seed() == seed
+    made.write([post(2)])
+    assert made.home.seed() == next_seed(next_seed(seed))
+    reader = made.reader()
+    assert [record.ref for _, record in reader.records("content") if isinstance(record, Message)] == ["$m1", "$m2"]
+    assert reader.damage == []
