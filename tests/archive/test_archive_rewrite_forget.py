@@ -175,16 +175,6 @@ def test_each_trace_has_a_key_of_its_own(made: Any) -> None:
     assert all(len(set(bytes.fromhex(key))) > 10 for key in keys)
 
 
-def test_each_trace_has_a_key_of_its_own(made: Any) -> None:
-    """Else one table of tags, made once, would do for the traces of all archives that ever become open."""
-    first_run(made)
-    for person in (MOSS, FERN):
-        forget(made.reader(), HANDLES[person])
-    keys = {mark.key for _, said in read_attended(made.reader()) for mark in said.forgotten}
-    assert len(keys) == 2
-    assert all(len(set(bytes.fromhex(key))) > 10 for key in keys)
-
-
 def test_who_comes_back_stays_hidden_and_the_next_forget_takes_them_out_again_without_another_trace(made: Any) -> None:
     first_run(made)
     forget(made.reader(), HANDLES[MOSS])
