@@ -50,6 +50,9 @@ runpy.run_module("synapse.app.homeserver", run_name="__main__")
 """
 
 
+_PURGES = 4
+
+
 class Homeserver:
     """A running Synapse; use it as a context manager.
 
@@ -198,7 +201,17 @@ class Homeserver:
             GroupArchiveError: it cannot be purged.
         """
         path = f"/_synapse/admin/v1/rooms/{quote(room, safe='')}"
-        self.call("DELETE", path, self.admin_token, {"purge": True, "force_purge": True, "block": False})
+        for left in reversed(
+            range(_PURGES)
+        ):  # seen: 500 while the server is still busy with the room; it can be repeated
+            try:
+                self.call("DELETE", path, self.admin_token, {"purge": True, "force_purge": True, "block": False})
+            except GroupArchiveError:
+                if not left:
+                    raise
+                time.sleep(1)
+            else:
+                return
 
     def _launch(self, port: int) -> None:
         self.url = f"http://127.0.0.1:{port}"
