@@ -9,7 +9,8 @@
     ├── PlatformError           20   platform unreachable, or it refused
     │   ├── NotFound            20   the platform says there is no such thing (any more)
     │   ├── Refused             20   the platform understood and said no
-    │   └── InDoubt             20   a write was sent and its fate is unknown
+    │   ├── InDoubt             20   a write was sent and its fate is unknown
+    │   └── BadExport            1   an export file is damaged, or of no kind that we know
     └── UnsafePlan              30   the plan is unsafe or stale
 
 No message or hint may hold a person's name, handle or address, a message's text, or a secret: errors reach
@@ -85,6 +86,13 @@ class Refused(PlatformError):  # noqa: N818 - see NoArchive
 
 class InDoubt(PlatformError):  # noqa: N818 - see NoArchive
     """A write was sent and no answer came back, or the server failed after taking it: it may have been done."""
+
+
+class BadExport(PlatformError):  # noqa: N818 - see NoArchive
+    """A file that was exported from a platform is damaged, ends early, or is of no kind that we know."""
+
+    code = 1
+    default_hint = "Download or export it again. What could be read before is kept."
 
 
 class UnsafePlan(GroupArchiveError):  # noqa: N818 - see NoArchive

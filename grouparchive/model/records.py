@@ -251,14 +251,20 @@ class Roster(Record, frozen=True, kw_only=True, tag="roster"):
 
 
 class Membership(Record, frozen=True, kw_only=True, tag="membership"):
-    """One person's place in one channel, as part of a snapshot. `level` is their power (0 ordinary)."""
+    """One person's place in one channel. `level` is their power (0 ordinary).
+
+    As part of a snapshot `seen` is 0. Where nobody gives the whole roster (a chat's text, a page that was scrolled through), each
+    person seen is a sighting of its own, without a `Roster`: `seen` is when the platform last showed them there, or, with the
+    state `leave`, when they had gone. Of a person's sightings the latest counts, over a snapshot that is older than it.
+    """
 
     channel: Ref
     member: MemberId
-    state: Literal["join", "invite", "knock"] = "join"
+    state: Literal["join", "invite", "knock", "leave"] = "join"  # leave: in sightings only
     level: int = 0
     roles: tuple[Ref, ...] = ()
     since: Millis = 0
+    seen: Millis = 0
 
 
 class Ban(Record, frozen=True, kw_only=True, tag="ban"):
@@ -373,3 +379,9 @@ class Known:
     GROUP_GONE: ClassVar[str] = "group-gone"
     CHANNEL_GONE: ClassVar[str] = "channel-gone"
     HISTORY_CUT: ClassVar[str] = "history-cut"
+    MEMBERS_PARTIAL: ClassVar[str] = "members-partial"
+    FILE_DAMAGED: ClassVar[str] = "file-damaged"
+    FILE_REFUSED: ClassVar[str] = "file-refused"
+    FILE_ENCRYPTED: ClassVar[str] = "file-encrypted"
+    LINE_TOO_LONG: ClassVar[str] = "line-too-long"
+    PRIVATE_CHAT: ClassVar[str] = "private-chat-left-out"

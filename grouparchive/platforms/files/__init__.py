@@ -1,0 +1,7 @@
+"""Export files: how they are opened safely, and the base of the connectors that read them."""
+
+from grouparchive.platforms.files.box import Box, open_box
+from grouparchive.platforms.files.connector import Choices, FileConnector, Sightings, in_pages
+from grouparchive.platforms.files.platform import FilePlatform
+
+__all__ = ["Box", "Choices", "FileConnector", "FilePlatform", "Sightings", "in_pages", "open_box"]

@@ -1,0 +1,280 @@
+"""What people have: a file, a folder or a zip, opened for reading only. All of it is hostile: names are cleaned, links are not
+followed, bombs are refused, and what breaks while it is read is a `BadExport`. Nothing is ever unpacked to the disk.
+"""
+
+import hashlib
+import io
+import os
+import re
+import stat
+import zipfile
+import zlib
+from abc import ABC, abstractmethod
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, Any, Final
+
+from grouparchive.errors import BadExport, NotFound
+from grouparchive.model.records import Gap, Known
+
+PIECE: Final = 1024 * 1024
+HEAD: Final = 64 * 1024
+MOST_ENTRIES: Final = 2_000_000
+MOST_BYTES: Final = 256 * 1024 * 1024  # of a file that is read whole
+
+_MOST_DIRECTORY: Final = 512 * 1024 * 1024  # bytes of a zip's list of files
+_BOMB_BYTES: Final = 256 * 1024 * 1024
+_BOMB_RATIO: Final = 250
+_BROKEN: Final = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError)
+
+
+class Box(ABC):
+    """Files by name. `entries` is name -> size in bytes; names are relative, with "/" between folders, never "..".
+
+    `label` is the name of what was given, `modified` when it was last changed (milliseconds), `gaps` what in it cannot be used.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.label = path.name
+        self.entries: dict[str, int] = {}
+        self._refused: Counter[str] = Counter()
+        try:
+            self.modified = path.stat().st_mtime_ns // 1_000_000
+        except OSError as error:
+            raise BadExport(f"a file cannot be read: {(error.strerror or 'unknown reason').lower()}") from error
+
+    @property
+    def gaps(self) -> list[Gap]:
+        """What in the box cannot be used."""
+        return [Gap(code=code, count=count) for code, count in sorted(self._refused.items())]
+
+    def open(self, name: str) -> io.BufferedReader:
+        """A file for streaming; it may not be seekable. Reading it raises `BadExport` where it is damaged. Thread-safe.
+
+        Raises:
+            NotFound: there is no such file.
+            BadExport: it cannot be opened.
+        """
+        if name not in self.entries:
+            raise NotFound("there is no such file in the export")
+        try:
+            return io.BufferedReader(_Guarded(self._open(name)), PIECE)
+        except _BROKEN as error:
+            raise _torn() from error
+
+    def pieces(self, name: str, size: int = PIECE) -> Iterator[bytes]:
+        """A file's bytes in pieces. Raises as `open`."""
+        with self.open(name) as file:
+            while piece := file.read(size):
+                yield piece
+
+    def head(self, name: str, size: int = HEAD) -> bytes:
+        """How a file begins; b"" where it cannot be read."""
+        try:
+            with self.open(name) as file:
+                return file.read(size)
+        except (BadExport, NotFound):
+            return b""
+
+    def read(self, name: str, limit: int = MOST_BYTES) -> bytes:
+        """A whole file that ought to be small.
+
+        Raises:
+            NotFound, BadExport: as `open`; BadExport also when it is larger than `limit` bytes.
+        """
+        with self.open(name) as file:
+            data = file.read(limit + 1)
+        if len(data) > limit:
+            raise BadExport("a file of the export is far larger than it ought to be")
+        return data
+
+    def named(self, pattern: str) -> list[str]:
+        """The names that match a regular expression as a whole, in order."""
+        fits = re.compile(pattern).fullmatch
+        return sorted(name for name in self.entries if fits(name))
+
+    @abstractmethod
+    def fingerprint(self) -> bytes:
+        """32 bytes that change when anything in it does."""
+
+    def close(self) -> None:
+        """Let go of it."""
+
+    @abstractmethod
+    def _open(self, name: str) -> IO[bytes]: ...
+
+
+class FileBox(Box):
+    """A lone file."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self.entries = {path.name: path.stat().st_size}
+
+    def fingerprint(self) -> bytes:
+        """Of the file's bytes."""
+        return _digest(self.path)
+
+    def _open(self, name: str) -> IO[bytes]:  # noqa: ARG002 - there is only one
+        return _plain(self.path)
+
+
+class FolderBox(Box):
+    """A folder and all below it. Links are left out."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._state = hashlib.sha256()
+        for folder, folders, files in os.walk(path):
+            folders.sort()
+            inside = Path(folder)
+            self._refused[Known.FILE_REFUSED] += sum((inside / one).is_symlink() for one in folders)
+            for file in sorted(files):
+                full = inside / file
+                found = full.lstat()
+                if not stat.S_ISREG(found.st_mode):
+                    self._refused[Known.FILE_REFUSED] += 1
+                    continue
+                name = full.relative_to(path).as_posix()
+                self.entries[name] = found.st_size
+                self._state.update(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
+                if len(self.entries) > MOST_ENTRIES:
+                    raise BadExport("there are too many files in this folder", hint="Name the folder of one export.")
+        self._refused += Counter()  # without those that are 0
+
+    def fingerprint(self) -> bytes:
+        """Of names, sizes and times: the media of a large export is not read for it."""
+        return self._state.digest()
+
+    def _open(self, name: str) -> IO[bytes]:
+        return _plain(self.path / name)
+
+
+class ZipBox(Box):
+    """A zip, read in place."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._inside: dict[str, zipfile.ZipInfo] = {}
+        file = _plain(path)
+        try:
+            self._zip = zipfile.ZipFile(file)
+        except _BROKEN as error:
+            file.close()
+            raise BadExport("this zip file is damaged or was not downloaded to its end") from error
+        try:
+            self._list(path.stat().st_size)
+        except BaseException:
+            self.close()
+            raise
+
+    def fingerprint(self) -> bytes:
+        """Of the zip's bytes."""
+        return _digest(self.path)
+
+    def close(self) -> None:
+        """Let go of it."""
+        self._zip.close()
+        if self._zip.fp:
+            self._zip.fp.close()
+
+    def _list(self, size: int) -> None:
+        packed = 0
+        if len(self._zip.infolist()) > MOST_ENTRIES:
+            raise BadExport("there are too many files in this zip")
+        for info in self._zip.infolist():
+            packed += info.compress_size
+            if info.is_dir():
+                continue
+            name = _clean(_decoded(info))
+            kind = info.external_attr >> 16
+            bomb = info.file_size > _BOMB_BYTES and info.file_size > _BOMB_RATIO * max(info.compress_size, 1)
+            if info.flag_bits & 1:
+                self._refused[Known.FILE_ENCRYPTED] += 1
+            elif not name or name in self._inside or bomb or (stat.S_IFMT(kind) and not stat.S_ISREG(kind)):
+                self._refused[Known.FILE_REFUSED] += 1
+            else:
+                self._inside[name] = info
+                self.entries[name] = info.file_size
+        if packed > size:
+            raise BadExport("the files in this zip lie over each other: it is made to do harm")
+
+    def _open(self, name: str) -> IO[bytes]:
+        return self._zip.open(self._inside[name])
+
+
+def open_box(path: Path) -> Box:
+    """Open a file, a folder or a zip.
+
+    Raises:
+        BadExport: it cannot be read.
+    """
+    if path.is_dir():
+        return FolderBox(path)
+    with _plain(path) as file:
+        begins = file.read(4)
+    return ZipBox(path) if begins in {b"PK\x03\x04", b"PK\x05\x06"} else FileBox(path)
+
+
+class _Guarded(io.RawIOBase):
+    """A stream whose faults are `BadExport`."""
+
+    def __init__(self, file: IO[bytes]) -> None:
+        super().__init__()
+        self._file = file
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        try:
+            piece = self._file.read(len(buffer))
+        except _BROKEN as error:
+            raise _torn() from error
+        buffer[: len(piece)] = piece
+        return len(piece)
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
+
+
+def _torn() -> BadExport:
+    return BadExport("a file of the export is damaged or ends early")
+
+
+def _plain(path: Path) -> IO[bytes]:
+    """Open a file that is one: a pipe would wait for ever."""
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        reason = (error.strerror or "unknown reason").lower()
+        raise BadExport(f"a file cannot be read: {reason}", hint="Check its path and its rights.") from error
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
+        os.close(handle)
+        raise BadExport("this is no ordinary file", hint="Name a file, a zip or a folder.")
+    return os.fdopen(handle, "rb", buffering=PIECE)
+
+
+def _digest(path: Path) -> bytes:
+    with _plain(path) as file:
+        return hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]
+
+
+def _decoded(info: zipfile.ZipInfo) -> str:
+    """A name as it was meant: many programs write UTF-8 and do not say so."""
+    if info.flag_bits & 0x800:
+        return info.filename
+    try:
+        return info.filename.encode("cp437").decode("utf-8")
+    except UnicodeError:
+        return info.filename
+
+
+def _clean(name: str) -> str:
+    """A relative name; "" where it leads elsewhere."""
+    parts = name.replace("\\", "/").split("/")
+    odd = any(part in {"", ".", ".."} or "\0" in part for part in parts)
+    return "" if odd or re.match(r"[A-Za-z]:", name) else "/".join(parts)
