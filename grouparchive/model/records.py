@@ -253,9 +253,9 @@ class Roster(Record, frozen=True, kw_only=True, tag="roster"):
 class Membership(Record, frozen=True, kw_only=True, tag="membership"):
     """One person's place in one channel. `level` is their power (0 ordinary).
 
-    As part of a snapshot `seen` is 0. Where nobody gives the whole roster (a chat's text, a page that was scrolled through), each
-    person seen is a sighting of its own, without a `Roster`: `seen` is when the platform last showed them there, or, with the
-    state `leave`, when they had gone. Of a person's sightings the latest counts, over a snapshot that is older than it.
+    As part of a snapshot `seen` is 0. Where nobody gives the whole roster (a chat's text, a page that was scrolled through),
+    each person seen is a sighting of its own, without a `Roster`: `seen` is when the platform last showed them there, or, with
+    the state `leave`, when they had gone. Of a person's sightings the latest counts, over a snapshot that is older than it.
     """
 
     channel: Ref

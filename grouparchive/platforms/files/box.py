@@ -99,7 +99,7 @@ class Box(ABC):
     def fingerprint(self) -> bytes:
         """32 bytes that change when anything in it does."""
 
-    def close(self) -> None:
+    def close(self) -> None:  # noqa: B027 - most have nothing to let go of
         """Let go of it."""
 
     @abstractmethod
