@@ -1,28 +1,24 @@
 """What is news to a writer: the state's tags together with those of the commit that is being gathered."""
 
-from collections.abc import Callable, Sequence
-from functools import lru_cache
+from collections.abc import Sequence
+from typing import cast
 
 from grouparchive.archive.home import LocalKeys
 from grouparchive.archive.state import WriterState, tag
-from grouparchive.crypto.primitives import local_tag, local_tagger, lp
+from grouparchive.archive.tags import EVENTS, Event, EventTags
+from grouparchive.crypto.primitives import local_tag
 from grouparchive.model import codec
 from grouparchive.model.records import (
     Attachment,
     Channel,
-    Edit,
     Gap,
     Group,
-    Message,
     Pins,
-    Reaction,
     Record,
     Role,
     RoomKey,
     Setting,
-    Tombstone,
     Vault,
-    Vote,
 )
 
 
@@ -32,43 +28,20 @@ class Seen:
     def __init__(self, keys: LocalKeys, state: WriterState) -> None:
         self._keys = keys
         self._state = state
-        self._newest, *self._older = (one.key for one in keys.events)
-        self._tagger = lru_cache(maxsize=1024)(_event_tagger)
-        self._events: set[bytes] = set()
+        self._events = EventTags(
+            [one.key for one in keys.events], lambda channel: state.events(tag(keys.lasting, "events", channel))
+        )
         self._lasting: dict[bytes, bytes] = {}
         self._faces: dict[bytes, bytes] = {}  # files of the roster
 
     def fresh_many(self, records: Sequence[Record]) -> list[bool]:
         """As `Writer.fresh_many`."""
-        tags = [self._event_tag(self._newest, record) for record in records]
-        asked = {one: record for one, record in zip(tags, records, strict=True) if one}
-        known = self._state.seen(asked)
-        for older in self._older:
-            unknown = ((one, self._event_tag(older, record)) for one, record in asked.items() if one not in known)
-            before = {tagged: one for one, tagged in unknown if tagged}
-            known |= {before[one] for one in self._state.seen(before)}
-        answers = []
-        for record, one in zip(records, tags, strict=True):
-            if one is None:
-                answers.append(self._fresh_other(record))
-            elif one in known or one in self._events:
-                answers.append(False)
-            else:
-                self._events.add(one)
-                answers.append(True)
-        return answers
-
-    def _event_tag(self, key: bytes, record: Record) -> bytes | None:
-        """The tag of lp(kind, channel, version, ref); None for what is no event."""
-        match record:
-            case Message():
-                tagger = self._tagger(key, "message", record.channel, record.version)
-            case Edit() | Reaction() | Vote() | Tombstone():
-                tagger = self._tagger(key, str(type(record).__struct_config__.tag), record.channel, 0)
-            case _:
-                return None
-        ref = record.ref.encode("utf-8", "surrogatepass")
-        return tagger(len(ref).to_bytes(4, "big") + ref)
+        if EVENTS.issuperset(map(type, records)):
+            return self._events.fresh(cast("Sequence[Event]", records))
+        return [
+            self._events.fresh([cast("Event", one)])[0] if type(one) in EVENTS else self._fresh_other(one)
+            for one in records
+        ]
 
     def _fresh_other(self, record: Record) -> bool:
         """The answer for what has no tag of an event."""
@@ -137,12 +110,15 @@ class Seen:
     def prepare(self, head: bytes, time: int, cursors: dict[str, dict[str, dict[str, str]]]) -> None:
         """Write down what counts as seen once the commit stands. Replaces an earlier try of the same commit."""
         self._state.settle(())
-        self._state.prepare(head, time, self._events, self._lasting, cursors, self._keys.cursor)
+        events = {
+            tag(self._keys.lasting, "events", channel): block for channel, block in self._events.waiting().items()
+        }
+        self._state.prepare(head, time, events, self._lasting, cursors, self._keys.cursor)
 
     def settle(self, head: bytes) -> None:
         """The commit stands."""
         self._state.settle((head,))
-        self._events.clear()
+        self._events.settle()
         self._lasting.clear()
 
     def _state_is_new(self, slot: tuple[str, ...], value: bytes) -> bool:
@@ -156,10 +132,6 @@ class Seen:
     def _value(self, name: bytes) -> bytes | None:
         waiting = self._lasting.get(name)
         return self._state.value(name) if waiting is None else waiting
-
-
-def _event_tagger(key: bytes, kind: str, channel: str, version: int) -> Callable[[bytes], bytes]:
-    return local_tagger(key, lp(kind.encode(), channel.encode("utf-8", "surrogatepass"), str(version).encode()))
 
 
 def _slot(record: Record) -> tuple[str, ...] | None:

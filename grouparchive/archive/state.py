@@ -2,14 +2,14 @@
 
 Losing it costs time, never correctness. It is written in two phases around each commit of the archive: `prepare` before, under
 the head that the commit will have, `settle` after; whoever opens it next finds out which of the two ends came true. The
-tags of events go straight to their table, numbered by their `round`, so that taking one back is a single statement; the rest
-waits packed in the round until it is settled.
+tags of events (`tags.py`) go straight to their table, numbered by their `round`, so that taking one back is a single statement;
+the rest waits packed in the round until it is settled.
 """
 
 import contextlib
 import os
 import sqlite3
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Final
 
@@ -22,34 +22,21 @@ from grouparchive.model.codec import UNREADABLE
 
 KEEP_DAYS: Final = 30
 _DAY_MILLIS: Final = 86_400_000
-_VERSION: Final = 2
+_VERSION: Final = 3
 _PAGE_SIZE: Final = 8192
 _LAYOUT: Final = f"""
 PRAGMA user_version = {_VERSION};
 CREATE TABLE IF NOT EXISTS rounds (number INTEGER PRIMARY KEY, head BLOB NOT NULL, time INTEGER NOT NULL, waiting BLOB);
-CREATE TABLE IF NOT EXISTS events (tag BLOB PRIMARY KEY, round INTEGER NOT NULL) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS events (channel BLOB NOT NULL, round INTEGER NOT NULL, tags BLOB NOT NULL);
+CREATE INDEX IF NOT EXISTS events_of_channel ON events (channel, round);
 CREATE TABLE IF NOT EXISTS lasting (tag BLOB PRIMARY KEY, value BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS cursors (tag BLOB PRIMARY KEY, source BLOB NOT NULL, sealed BLOB NOT NULL) WITHOUT ROWID;
 """
-
-# Tags go in and out many at a time, joined into one value: a statement for each would take most of an import's time.
-_EACH: Final = """
-WITH RECURSIVE place(at) AS (
-    SELECT 1 WHERE length(:tags) > 0 UNION ALL SELECT at + 16 FROM place WHERE at + 16 < length(:tags)
-)
-"""
-_KNOWN: Final = _EACH + "SELECT tag FROM place CROSS JOIN events ON tag = substr(:tags, at, 16)"  # noqa: S608 - fixed text
-_ADD: Final = f"INSERT OR IGNORE INTO events (tag, round) {_EACH} SELECT substr(:tags, at, 16), :round FROM place"  # noqa: S608 - fixed text
 
 
 def tag(key: bytes, *parts: str) -> bytes:
     """A keyed tag of 16 bytes. Without the key it cannot be told what it is of."""
     return local_tag(key, lp(*(part.encode("utf-8", "surrogatepass") for part in parts)))
-
-
-def _place(one: bytes) -> int:
-    """Where a tag is noted in 2^24 places. Several share one."""
-    return int.from_bytes(one[:3], "big")
 
 
 class _Waiting(msgspec.Struct, frozen=True):
@@ -81,14 +68,9 @@ class WriterState:
                 self._db.execute("PRAGMA synchronous = NORMAL")
                 self._db.execute("PRAGMA cache_size = -49152")
                 self._db.executescript(_LAYOUT)
-                new = self._db.execute("SELECT 1 FROM events LIMIT 1").fetchone() is None
             except sqlite3.Error:
                 self._db.close()
                 raise
-
-        # What begins empty holds only what is put in from here on: a tag like which none was put in need not be looked for,
-        # and a first import is spared nearly all its asking. 16 MB, however many there are.
-        self._put = bytearray(1 << 24) if new else None
 
     def close(self) -> None:
         """Let go of the file."""
@@ -98,11 +80,10 @@ class WriterState:
         """Was it never used?"""
         return self._db.execute("SELECT 1 FROM rounds LIMIT 1").fetchone() is None
 
-    def seen(self, tags: Iterable[bytes]) -> set[bytes]:
-        """Those of these tags of events that are known."""
-        if self._put is not None:
-            tags = [one for one in tags if self._put[_place(one)]]
-        return {row[0] for row in self._db.execute(_KNOWN, {"tags": b"".join(tags)})}
+    def events(self, channel_tag: bytes) -> list[bytes]:
+        """The blocks of tags of a channel's events."""
+        rows = self._db.execute("SELECT tags FROM events WHERE channel = ? ORDER BY round", (channel_tag,))
+        return [bytes(row[0]) for row in rows]
 
     def value(self, lasting_tag: bytes) -> bytes | None:
         """What was last remembered under a lasting tag."""
@@ -131,12 +112,14 @@ class WriterState:
         self,
         head: bytes,
         time: int,
-        events: Collection[bytes],
+        events: Mapping[bytes, bytes],
         lasting: dict[bytes, bytes],
         cursors: dict[str, dict[str, dict[str, str]]],
         cursor_key: bytes,
     ) -> None:
-        """First phase: write down what will be true once the commit `head` stands. Given cursors are complete."""
+        """First phase: write down what will be true once the commit `head` stands. `events` is channel tag -> its block of
+        tags; given cursors are complete.
+        """
         sealed = []
         for source, groups in cursors.items():
             source_tag = tag(cursor_key, "source", source)
@@ -149,11 +132,8 @@ class WriterState:
             number = self._db.execute(
                 "INSERT INTO rounds (head, time, waiting) VALUES (?, ?, ?)", (head, time, waiting)
             ).lastrowid
-            # In order of the tags, so that the tree is written from left to right.
-            if self._put is not None:
-                for one in events:
-                    self._put[_place(one)] = 1
-            self._db.execute(_ADD, {"tags": b"".join(sorted(events)), "round": number})
+            rows = [(channel, number, tags) for channel, tags in events.items()]
+            self._db.executemany("INSERT INTO events (channel, round, tags) VALUES (?, ?, ?)", rows)
 
     def settle(self, heads: Iterable[bytes]) -> None:
         """Second phase: what was prepared under one of these heads becomes true, everything else prepared is taken back."""

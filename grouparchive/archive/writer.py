@@ -187,6 +187,24 @@ class Writer:
         if buffer.size >= SEGMENT_BYTES or len(buffer.lines) >= SEGMENT_RECORDS:
             self._seal(vault)
 
+    def add_lines(self, lines: Sequence[bytes], vault: Vault) -> None:
+        """`add` of many records that are encoded already: none too large, no `Attachment` among them."""
+        buffer = self._buffers[vault]
+        self.pending_records += len(lines)
+        at = 0
+        while at < len(lines):
+            some = lines[at : at + SEGMENT_RECORDS - len(buffer.lines)]
+            size = sum(map(len, some)) + len(some)
+            if buffer.size + size > SEGMENT_BYTES:
+                # So many that they reach the limit: the rest is for the next segment.
+                count, size = _fitting(some, SEGMENT_BYTES - buffer.size)
+                some = some[:count]
+            buffer.lines.extend(some)
+            buffer.size += size
+            at += len(some)
+            if buffer.size >= SEGMENT_BYTES or len(buffer.lines) >= SEGMENT_RECORDS:
+                self._seal(vault)
+
     def fresh(self, record: Record) -> bool:
         """Is this news? An event that was not seen yet, a state that differs from the last one written. What is news counts as
         seen from now on, for good once the next commit stands. People (`Member` and rosters) are always news.
@@ -321,6 +339,16 @@ class Writer:
             buffer.lines = []
             buffer.size = 0
             buffer.count += 1
+
+
+def _fitting(lines: Sequence[bytes], room: int) -> tuple[int, int]:
+    """How many lines it takes to fill so many bytes, at least one, and how many bytes they have."""
+    size = 0
+    for count, line in enumerate(lines, 1):
+        size += len(line) + 1
+        if size >= room:
+            return count, size
+    return len(lines), size
 
 
 def _heed(db: sqlite3.Connection, genesis: Genesis, home: WriterHome) -> Statements:

@@ -2,6 +2,6 @@
 
 from grouparchive.backup.identities import Identities
 from grouparchive.backup.media import MEDIA_TRIES
-from grouparchive.backup.run import PENDING_MEDIA, Progress, Summary, run_backup
+from grouparchive.backup.run import PENDING_MEDIA, Progress, Summary, run_backup, run_import
 
-__all__ = ["MEDIA_TRIES", "PENDING_MEDIA", "Identities", "Progress", "Summary", "run_backup"]
+__all__ = ["MEDIA_TRIES", "PENDING_MEDIA", "Identities", "Progress", "Summary", "run_backup", "run_import"]

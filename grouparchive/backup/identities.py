@@ -1,13 +1,13 @@
 """Who is who during one run: ids for people, in memory only. Nothing here touches a disk."""
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
 from grouparchive.crypto.members import Pseudonyms
 from grouparchive.model import codec
-from grouparchive.model.records import AnyRecord, Member, MemberId
+from grouparchive.model.records import AnyRecord, Member, MemberId, Message
 
 _ID: Final = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
@@ -58,6 +58,19 @@ class Identities:
     def named_in(self, line: bytes) -> set[MemberId]:
         """The people whose ids stand in an encoded record."""
         return {id_ for id_ in map(bytes.decode, _ID.findall(line)) if id_ in self._people}
+
+    def named_among(self, records: Sequence[AnyRecord], lines: Sequence[bytes]) -> set[MemberId]:
+        """The people in many records, `lines` being the same encoded. Only lines that may name more people than they say in
+        their own fields are searched.
+        """
+        found: set[MemberId] = set()
+        for record, line in zip(records, lines, strict=True):
+            if type(record) is Message and not record.data and b"{member:" not in line:
+                found.add(record.author)
+                found.update(record.mentions)
+            else:
+                found |= self.named_in(line)
+        return found & self._people.keys()
 
     def begin_group(self) -> None:
         """From here on it is counted who is met."""

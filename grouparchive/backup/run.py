@@ -8,6 +8,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import compress
 from typing import Final
 
 import msgspec
@@ -24,15 +25,19 @@ from grouparchive.model.records import (
     Attachment,
     Ban,
     Channel,
+    Edit,
     Gap,
     Group,
     Known,
     MemberId,
     Membership,
     Message,
+    Reaction,
     Record,
     Ref,
     Roster,
+    Tombstone,
+    Vote,
 )
 
 COMMIT_BYTES: Final = 64 * 1024 * 1024
@@ -44,6 +49,7 @@ PENDING_MEDIA: Final = "pending-media"
 
 _MEDIA_WAITING: Final = 256  # files that may wait while pages are read
 _MAX_GAPS: Final = 1000  # kept one by one per code and run; more of them are one gap with a count
+_EVENTS: Final = frozenset({Message, Edit, Reaction, Vote, Tombstone})
 _NO_COUNT: Final = frozenset({"gaps", "new_gaps"})
 
 
@@ -90,14 +96,36 @@ def run_backup(
         KeyboardInterrupt: as it came; likewise.
         GroupArchiveError: the archive cannot be written to.
     """
-    run = _Run(
-        connector,
-        source=source,
-        writer=writer,
-        identities=identities,
-        progress=progress,
-        commit_seconds=commit_seconds,
-    )
+    return _finish(_Run(connector, source, writer, identities, progress, commit_seconds))
+
+
+def run_import(
+    connector: Connector,
+    *,
+    mark: bytes,
+    writer: Writer,
+    identities: Identities,
+    progress: Progress | None = None,
+    commit_seconds: float = 180,
+) -> Summary:
+    """Read an export file to its end and make what is new in it part of the archive.
+
+    Args:
+        connector: over the file, opened with `identities`. Its cursors are not kept.
+        mark: a digest of the file. With the last commit `Writer.knows_file(mark)` becomes true.
+        writer: the open archive.
+        identities: who is who, for this file only.
+        progress: called as the run goes on.
+        commit_seconds: a long run commits this often.
+
+    Raises:
+        PlatformError: the file cannot be read to its end, or means nothing. What was read until then is committed.
+        KeyboardInterrupt, GroupArchiveError: as `run_backup`.
+    """
+    return _finish(_Run(connector, "", writer, identities, progress, commit_seconds, mark=mark))
+
+
+def _finish(run: "_Run") -> Summary:
     try:
         run.read()
     except (PlatformError, KeyboardInterrupt):
@@ -110,18 +138,22 @@ def run_backup(
 
 
 class _Run:
-    def __init__(
+    """`source` is "" for an import: it keeps no cursors, and with its last commit its file's `mark` counts as known."""
+
+    def __init__(  # noqa: PLR0917 - two callers
         self,
         connector: Connector,
-        *,
         source: str,
         writer: Writer,
         identities: Identities,
         progress: Progress | None,
         commit_seconds: float,
+        *,
+        mark: bytes = b"",
     ) -> None:
         self._connector = connector
         self._source = source
+        self._mark = mark
         self._writer = writer
         self._identities = identities
         self._progress = progress
@@ -145,7 +177,7 @@ class _Run:
     def read(self) -> None:
         """The whole run."""
         self._committed = time.monotonic()
-        known = self._writer.cursors(self._source)
+        known = self._writer.cursors(self._source) if self._source else {}
         listed = [group.ref for group in self._connector.groups()]
         for gone in sorted(known.keys() - set(listed)):
             self._gap(Gap(code=Known.GROUP_GONE, scope=gone))
@@ -171,6 +203,8 @@ class _Run:
         if refused:
             raise refused
         with _uninterrupted():
+            if self._mark:
+                self._writer.mark_file(self._mark)
             self._commit()
 
     def give_up(self) -> None:
@@ -202,26 +236,46 @@ class _Run:
         self._commit_in_time()
 
     def _records(self, records: list[AnyRecord], stamp: str) -> None:
-        rosters = {record.channel: record for record in records if isinstance(record, Roster)}
-        changed = {channel for channel in rosters if self._roster_changed(channel, records, stamp)}
-        rest: list[AnyRecord] = []
+        if not _EVENTS.issuperset(map(type, records)):
+            records = self._others(records, stamp)
+        self.summary.messages += sum(type(record) is Message for record in records)
+        if not all(news := self._writer.fresh_many(records)):
+            records = list(compress(records, news))
+        lines = list(map(codec.encode, records))
+        if any(len(line) > codec.MAX_RECORD for line in lines):
+            fits = [self._fits(record, line) for record, line in zip(records, lines, strict=True)]
+            records, lines = list(compress(records, fits)), list(compress(lines, fits))
+        self._writer.add_lines(lines, "content")
+        self._mentioned |= self._identities.named_among(records, lines)
+        self.summary.new += len(lines)
+
+    def _others(self, records: list[AnyRecord], stamp: str) -> list[AnyRecord]:
+        """Take in what is no event, or leave it; the events are given back."""
+        people = [record for record in records if isinstance(record, Roster | Membership | Ban)]
+        changed = {
+            channel for channel in {one.channel for one in people} if self._roster_changed(channel, people, stamp)
+        }
+        events: list[AnyRecord] = []
         for record in records:
-            if isinstance(record, Roster | Membership | Ban):
-                if record.channel in changed or record.channel not in rosters:
+            if type(record) in _EVENTS:
+                events.append(record)
+            elif isinstance(record, Roster | Membership | Ban):
+                if record.channel in changed:
                     self._add(record)
-                    if isinstance(record, Membership):
+                    if isinstance(record, Membership) and record.state != "leave":
                         self._members.add(record.member)
-                continue
-            if isinstance(record, Message):
-                self.summary.messages += 1
-            if type(record) in STATE_KINDS and self._identities.named_in(codec.encode(record)):
+            elif type(record) in STATE_KINDS and self._identities.named_in(codec.encode(record)):
                 self._held.append(record)
-            else:
-                rest.append(record)
-        for record, news in zip(rest, self._writer.fresh_many(rest), strict=True):
-            if news:
+            elif self._writer.fresh(record):
                 self._add(record)
         self.summary.members = len(self._members)
+        return events
+
+    def _fits(self, record: AnyRecord, line: bytes) -> bool:
+        if len(line) <= codec.MAX_RECORD:
+            return True
+        self._gap(Gap(code=Known.RECORD_TOO_LARGE, scope=getattr(record, "ref", "")))
+        return False
 
     def _settle_states(self) -> None:
         """Take in the states that name people: whether they changed can be told when all the group's people were met."""
@@ -232,17 +286,23 @@ class _Run:
                     self._add(record)
             self._held.clear()
 
-    def _roster_changed(self, channel: Ref, records: list[AnyRecord], stamp: str) -> bool:
+    def _roster_changed(self, channel: Ref, records: list[Roster | Membership | Ban], stamp: str) -> bool:
+        """Do a channel's people differ from last time? Sightings (without a `Roster`) are compared with sightings."""
         rows: list[tuple[object, ...]] = []
+        whole = False
         for record in records:
             if isinstance(record, Membership) and record.channel == channel:
                 who = self._identities.who(record.member)
-                rows.append(("member", *who, record.state, record.level, *record.roles, record.since))
+                place = ("member", *who, record.state, record.level, *record.roles, record.since)
+                rows.append((*place, record.seen) if record.seen else place)
             elif isinstance(record, Ban) and record.channel == channel:
                 by = self._identities.who(record.by)[0]
                 rows.append(("ban", *self._identities.who(record.member), by, record.reason, record.time))
+            elif isinstance(record, Roster) and record.channel == channel:
+                whole = True
         lines = [stamp, *sorted(json.dumps(row) for row in rows)]
-        return self._writer.fresh_roster(channel, hashlib.sha256("\n".join(lines).encode()).digest())
+        named = channel if whole else f"{channel} sightings"
+        return self._writer.fresh_roster(named, hashlib.sha256("\n".join(lines).encode()).digest())
 
     def _faces_changed(self, group: Ref, page: Page) -> bool:
         """Do the members' pictures on a page differ from last time? The writer remembers no single one of them (a tag of a
@@ -338,7 +398,7 @@ class _Run:
         counts = {name: getattr(summary, name) for name in summary.__struct_fields__ if name not in _NO_COUNT}
         now = int(time.time() * 1000)
         gaps = [msgspec.structs.replace(self._gaps[key], time=now) for key in sorted(self._new_gaps)]
-        self._writer.commit({self._source: self._cursors}, counts, gaps)
+        self._writer.commit({self._source: self._cursors} if self._source else {}, counts, gaps)
         # Groups stay listed: their waiting files may still change.
         self._cursors = {group: {} for group in self._cursors}
         self._mentioned.clear()

@@ -40,8 +40,8 @@ Vault: TypeAlias = Literal["content", "roster"]
 VAULTS: tuple[Vault, ...] = ("content", "roster")
 
 
-class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True):
-    """Base of all records; `kind` in the JSON names the class."""
+class Record(msgspec.Struct, frozen=True, kw_only=True, tag_field="kind", omit_defaults=True, gc=False):
+    """Base of all records; `kind` in the JSON names the class. None is part of a cycle: the collector need not look."""
 
 
 # --- structure -------------------------------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 import base64
 import contextlib
+import hashlib
 import json
 import os
 import shutil
@@ -19,6 +20,7 @@ from grouparchive.archive.home import KEY_DAYS, WriterHome
 from grouparchive.archive.reader import Archive
 from grouparchive.archive.state import WriterState, tag
 from grouparchive.archive.verify import verify
+from grouparchive.crypto.primitives import lp
 from grouparchive.errors import ArchiveBusy, Damaged, GroupArchiveError, NoArchive, UsageError
 from grouparchive.model.records import (
     Attachment,
@@ -161,10 +163,20 @@ def test_things_that_look_alike_are_different_news(made: Any) -> None:
         assert not any(writer.fresh_many(alike))
         writer.commit()
     with contextlib.closing(sqlite3.connect(made.home.folder / "state.sqlite")) as state:
-        kept = {bytes(row[0]) for row in state.execute("SELECT tag FROM events")}
-    assert len(kept) == len(alike)
-    key = made.home.keys.events[0].key
-    assert {tag(key, "message", "!a", "11", "bc"), tag(key, "edit", "!ab", "0", "c")} <= kept  # as docs/FORMAT.md says
+        blocks = {bytes(channel): bytes(tags) for channel, tags in state.execute("SELECT channel, tags FROM events")}
+    assert sum(map(len, blocks.values())) == 8 * len(alike)
+    newest, lasting = made.home.keys.events[0].key, made.home.keys.lasting
+
+    def kept(kind: str, channel: str, version: str, ref: str) -> bool:  # as docs/FORMAT.md says
+        data = lp(kind.encode(), channel.encode(), version.encode()) + ref.encode()
+        block = blocks[tag(lasting, "events", channel)]
+        found = [block[at : at + 8] for at in range(0, len(block), 8)]
+        assert found == sorted(found)
+        return hashlib.blake2b(data, key=newest, digest_size=8).digest() in found
+
+    assert kept("message", "!a", "11", "bc")
+    assert kept("edit", "!ab", "0", "c")
+    assert not kept("message", "!a", "11", "bd")
 
 
 def test_whole_files_are_known_without_end_once_their_commit_stands(made: Any) -> None:
@@ -493,15 +505,15 @@ def test_a_record_of_the_clock_is_kept_as_it_is(made: Any) -> None:
 
 def test_state_takes_back_what_was_prepared_for_a_commit_that_never_stood(tmp_path: Path) -> None:
     state = WriterState(tmp_path / "s")
-    state.prepare(b"h1", 1, {b"a" * 16}, {b"l" * 16: b"v"}, {"s": {"g": {"x": "1"}}}, b"k" * 32)
+    state.prepare(b"h1", 1, {b"a" * 16: b"t" * 8}, {b"l" * 16: b"v"}, {"s": {"g": {"x": "1"}}}, b"k" * 32)
     assert state.prepared() == [b"h1"]
     assert state.cursors(b"k" * 32, "s") == {}
     state.settle([])
-    assert state.seen([b"a" * 16]) == set()
+    assert state.events(b"a" * 16) == []
     assert state.value(b"l" * 16) is None
-    state.prepare(b"h2", 1, {b"a" * 16}, {b"l" * 16: b"v"}, {"s": {"g": {"x": "1"}}}, b"k" * 32)
+    state.prepare(b"h2", 1, {b"a" * 16: b"t" * 8}, {b"l" * 16: b"v"}, {"s": {"g": {"x": "1"}}}, b"k" * 32)
     state.settle([b"h2"])
-    assert state.seen([b"b" * 16, b"a" * 16]) == {b"a" * 16}
+    assert (state.events(b"b" * 16), state.events(b"a" * 16)) == ([], [b"t" * 8])
     assert state.value(b"l" * 16) == b"v"
     assert state.cursors(b"k" * 32, "s") == {"g": {"x": "1"}}
     state._db.execute("UPDATE cursors SET sealed = x'00'")

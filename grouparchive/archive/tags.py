@@ -1,0 +1,145 @@
+"""Keyed tags of the events that a writer has seen: 8 bytes each, sorted, one block for each channel and commit.
+
+Blocks are searched in memory, and those of a channel are read when its first event comes. A tag by chance like another's would
+hide an event: among a million stored ones, that is one in 10^13 for each event that is asked for.
+"""
+
+import hashlib
+import sys
+from array import array
+from bisect import bisect_left
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from functools import lru_cache
+from typing import Final, TypeAlias
+
+from grouparchive.crypto.primitives import lp
+from grouparchive.model.records import Edit, Message, Reaction, Record, Tombstone, Vote
+
+Event: TypeAlias = Message | Edit | Reaction | Vote | Tombstone
+EVENTS: Final[frozenset[type[Record]]] = frozenset({Message, Edit, Reaction, Vote, Tombstone})
+SIZE: Final = 8
+KINDS: Final[dict[type[Record], str]] = {kind: str(kind.__struct_config__.tag) for kind in EVENTS}
+_PLACES: Final = 1 << 24
+_JOINED: Final = 1_000_000
+
+Load: TypeAlias = Callable[[str], list[bytes]]
+"""load(channel) -> the channel's blocks from earlier runs."""
+
+
+class EventTags:
+    """What was seen, and what is seen now. `keys`: the key for new tags, then older ones whose tags still count."""
+
+    def __init__(self, keys: Collection[bytes], load: Load) -> None:
+        self._keys = tuple(keys)
+        self._load = load
+        self._blocks: dict[str, list[array[int]]] = {}  # of channels that had events in this run
+        self._before: set[str] = set()  # those of them with blocks from earlier runs
+        self._now: dict[str, set[int]] = {}  # since the last commit
+        # Most of what comes is news, and nothing in a block has its place here: then the blocks need not be searched.
+        self._places = bytearray(_PLACES)
+        self._tagger = lru_cache(maxsize=1024)(_tagger)
+
+    def fresh(self, events: Sequence[Event]) -> list[bool]:
+        """Which of these were not seen yet? From now on they count as seen."""
+        abouts = [_about(event) for event in events]
+        if len(set(abouts)) == 1:
+            return self._fresh(*abouts[0], [event.ref for event in events])
+        return [self._fresh(*about, [event.ref])[0] for about, event in zip(abouts, events, strict=True)]
+
+    def _fresh(self, kind: str, channel: str, version: int, refs: list[str]) -> list[bool]:
+        blocks, now = self._of(channel)
+        taggers = [self._tagger(key, kind, channel, version) for key in self._keys]
+        begun, older = taggers[0], taggers[1:] if channel in self._before else []
+        places, mask, number = self._places, _PLACES - 1, int.from_bytes
+        answers = []
+        for ref in refs:
+            data = ref.encode("utf-8", "surrogatepass")
+            whole = begun.copy()
+            whole.update(data)
+            tag = number(whole.digest(), "big")
+            if tag in now or (places[tag & mask] and _holds(blocks, tag)) or (older and _any(older, data, blocks)):
+                answers.append(False)
+            else:
+                now.add(tag)
+                answers.append(True)
+        return answers
+
+    def waiting(self) -> dict[str, bytes]:
+        """The blocks of what was seen since the last `settle`, by channel."""
+        return {channel: _packed(tags) for channel, tags in self._now.items() if tags}
+
+    def settle(self) -> None:
+        """What waited is kept."""
+        for channel, tags in self._now.items():
+            if tags:
+                self._keep(channel, array("Q", sorted(tags)))
+                tags.clear()
+
+    def _of(self, channel: str) -> tuple[list["array[int]"], set[int]]:
+        if channel not in self._blocks:
+            self._blocks[channel] = []
+            for packed in _joined(self._load(channel)):
+                self._before.add(channel)
+                self._keep(channel, packed)
+        return self._blocks[channel], self._now.setdefault(channel, set())
+
+    def _keep(self, channel: str, block: "array[int]") -> None:
+        self._blocks[channel].append(block)
+        places, mask = self._places, _PLACES - 1
+        for tag in block:
+            places[tag & mask] = 1
+
+
+def _about(event: Event) -> tuple[str, str, int]:
+    version = event.version if type(event) is Message else 0
+    return KINDS[type(event)], event.channel, version
+
+
+def _holds(blocks: "list[array[int]]", tag: int) -> bool:
+    for block in blocks:
+        at = bisect_left(block, tag)
+        if at < len(block) and block[at] == tag:
+            return True
+    return False
+
+
+def _any(older: "list[hashlib.blake2b]", ref: bytes, blocks: "list[array[int]]") -> bool:
+    """Was it seen under an older key?"""
+    for begun in older:
+        whole = begun.copy()
+        whole.update(ref)
+        if _holds(blocks, int.from_bytes(whole.digest(), "big")):
+            return True
+    return False
+
+
+def _tagger(key: bytes, kind: str, channel: str, version: int) -> "hashlib.blake2b":
+    """What, updated with a ref, digests to the tag of lp(kind, channel, version) || ref."""
+    lead = lp(kind.encode(), channel.encode("utf-8", "surrogatepass"), str(version).encode())
+    return hashlib.blake2b(lead, key=key, digest_size=SIZE)
+
+
+def _packed(tags: Collection[int]) -> bytes:
+    block = array("Q", sorted(tags))
+    if sys.byteorder == "little":
+        block.byteswap()
+    return block.tobytes()
+
+
+def _joined(packed: Iterable[bytes]) -> "Iterator[array[int]]":
+    """Blocks, small ones joined: one long search is quicker than many short ones."""
+    waiting = array("Q")
+    for block in map(_unpacked, packed):
+        if waiting and len(waiting) + len(block) > _JOINED:
+            yield array("Q", sorted(waiting))
+            waiting = array("Q")
+        waiting.extend(block)
+    if waiting:
+        yield array("Q", sorted(waiting))
+
+
+def _unpacked(packed: bytes) -> "array[int]":
+    block = array("Q", packed[: len(packed) // SIZE * SIZE])
+    if sys.byteorder == "little":
+        block.byteswap()
+    return block
