@@ -6,7 +6,7 @@ Also in which backups they stood as members, and so whether a trusted one tells 
 import hashlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeAlias
 
 from msgspec.structs import replace
 
@@ -39,6 +39,10 @@ from grouparchive.model.records import (
 class _Snapshot:
     memberships: list[Membership] = field(default_factory=list)
     bans: list[Ban] = field(default_factory=list)
+    time: int = 0
+
+
+_Sightings: TypeAlias = dict[Ref, dict[MemberId, Membership]]
 
 
 @dataclass(slots=True)
@@ -48,6 +52,7 @@ class _Open:
     commit: CommitInfo
     selected: bool
     begun: dict[Ref, _Snapshot] = field(default_factory=dict)  # channels whose roster it tells
+    sightings: list[Membership] = field(default_factory=list)
     facts: list[Fact] = field(default_factory=list)
 
 
@@ -66,6 +71,8 @@ class People:
         self._selected: set[MemberId] = set()  # told by a commit of the moment, not only by later ones
         self._snapshots: dict[Ref, _Snapshot] = {}
         self._proofs: dict[Ref, _Snapshot] = {}  # the newest sound ones of the moment
+        self._seen: _Sightings = {}  # the latest of each person, of the moment
+        self._proved: _Sightings = {}  # of its sound commits
         self._sound: dict[Ref, set[MemberId]] = {}  # who stood in a roster of a sound commit, ever
         self._clear: dict[Ref, set[MemberId]] = {}  # the same of commits that are not suspect
         self._open: _Open | None = None
@@ -84,8 +91,10 @@ class People:
                 self._member(record, selected=one.selected)
             case Fact():
                 one.facts.append(record)
-            case Roster(channel=channel):
-                one.begun[channel] = _Snapshot()
+            case Roster(channel=channel, time=time):
+                one.begun[channel] = _Snapshot(time=time)
+            case Membership(seen=seen) if seen:
+                one.sightings.append(record)
             case Membership(channel=channel) if channel in one.begun:
                 one.begun[channel].memberships.append(record)
             case Ban(channel=channel) if channel in one.begun:
@@ -150,6 +159,22 @@ class People:
             self._clear.setdefault(channel, set()).update(found)
             if sound:
                 self._sound.setdefault(channel, set()).update(found)
+        for sighting in one.sightings:
+            self._sight(one, sighting, sound=sound)
+
+    def _sight(self, one: _Open, sighting: Membership, *, sound: bool) -> None:
+        """Take in that somebody was seen, as the commit's end makes known who that is."""
+        person = self._canonical.get(sighting.member, NOBODY)
+        if person == NOBODY:
+            return
+        for told, kept in ((one.selected, self._seen), (one.selected and sound, self._proved)):
+            known = kept.setdefault(sighting.channel, {})
+            if told and (person not in known or known[person].seen <= sighting.seen):
+                known[person] = sighting
+        if sighting.state != "leave" and not one.commit.suspect:
+            self._clear.setdefault(sighting.channel, set()).add(person)
+            if sound:
+                self._sound.setdefault(sighting.channel, set()).add(person)
 
     def _member(self, record: Member, *, selected: bool) -> None:
         if record.id == NOBODY:
@@ -215,24 +240,28 @@ class People:
         return self._canonical.get(member, member)
 
     def people(self, channels: Iterable[Ref]) -> list[Person]:
-        """Everybody in the newest snapshots of these channels, in the order of the snapshots, without what holds them."""
+        """Everybody in the newest snapshots of these channels, in the order of the snapshots, and who was sighted there since;
+        without what holds them.
+        """
         found: dict[MemberId, dict[Ref, Membership]] = {}
         unproved: dict[MemberId, list[Ref]] = {}
         for channel in channels:
             snapshot = self._snapshots.get(channel, _Snapshot())
             proof = self._proofs.get(channel, _Snapshot())
-            proved = self._levels(proof)
-            for person, one in self._places(snapshot).items():
+            proved = {person: one.level for person, one in self._places(channel, proof, self._proved).items()}
+            for person, one in self._places(channel, snapshot, self._seen).items():
                 found.setdefault(person, {})[channel] = one
-                if proof is not snapshot and one.level > proved.get(person, 0):
+                if one.level > proved.get(person, 0):
                     unproved.setdefault(person, []).append(channel)
         return [
             Person(id=person, memberships=tuple(places.values()), unproved=tuple(unproved.get(person, ())))
             for person, places in found.items()
         ]
 
-    def _places(self, snapshot: _Snapshot) -> dict[MemberId, Membership]:
-        """Each person's one place in a channel; of one who was in it twice, the one that says most."""
+    def _places(self, channel: Ref, snapshot: _Snapshot, sightings: _Sightings) -> dict[MemberId, Membership]:
+        """Each person's one place in a channel; of one who was in its snapshot twice, the one that says most. What was sighted
+        after the snapshot was made counts over it.
+        """
         found: dict[MemberId, Membership] = {}
         for one in snapshot.memberships:
             person = self.canonical(one.member)
@@ -241,10 +270,17 @@ class People:
             mine = replace(one, member=person)
             if person not in found or _weight(mine) >= _weight(found[person]):
                 found[person] = mine
+        latest: dict[MemberId, Membership] = {}
+        for one in sightings.get(channel, {}).values():
+            person = self.canonical(one.member)
+            if one.seen > snapshot.time and (person not in latest or latest[person].seen <= one.seen):
+                latest[person] = replace(one, member=person)
+        for person, one in latest.items():
+            if one.state == "leave":
+                found.pop(person, None)
+            elif person not in found:
+                found[person] = one
         return found
-
-    def _levels(self, snapshot: _Snapshot) -> dict[MemberId, int]:
-        return {person: one.level for person, one in self._places(snapshot).items()}
 
     def bans(self, channels: Iterable[Ref]) -> list[Ban]:
         """Who is banned in these channels."""

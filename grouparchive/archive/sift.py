@@ -175,6 +175,8 @@ class Snapshots:
             self._begun[record.channel] = self._begun.get(record.channel, 0) + 1
         if not isinstance(record, Roster | Membership | Ban) or record.channel not in self._begun:
             return None
+        if isinstance(record, Membership) and record.seen:
+            return None  # a sighting stands for itself
         return commit.head, record.channel, self._begun[record.channel]
 
 

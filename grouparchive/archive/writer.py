@@ -163,6 +163,11 @@ class Writer:
         return self._home.cursors(source)
 
     @property
+    def spoilt(self) -> bool:
+        """Did a commit fail, so that this writer is of no more use?"""
+        return self._failed
+
+    @property
     def pending_bytes(self) -> int:
         """What waits for the next commit, in bytes: sealed ones and those still in buffers."""
         return self._sealing.size + sum(buffer.size for buffer in self._buffers.values())

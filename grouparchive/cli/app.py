@@ -27,6 +27,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "init": "grouparchive.cli.archive:init",
         "kit": "grouparchive.cli.kit:kit",
         "source": "grouparchive.cli.sources:source",
+        "import": "grouparchive.cli.importing:import_",
         "backup": "grouparchive.cli.backup:backup",
         "status": "grouparchive.cli.backup:status",
         "schedule": "grouparchive.cli.schedule:schedule",

@@ -16,8 +16,8 @@ from grouparchive.errors import GroupArchiveError, WrongSecret
 from grouparchive.platforms.sandbox.world import World
 
 CONTRACT = {
-    "init", "kit", "source", "backup", "status", "schedule", "groups", "search", "export", "roster", "plan", "show", "apply",
-    "report", "invite", "wipe", "verify", "key", "writer", "forget", "retain", "demo",
+    "init", "kit", "source", "import", "backup", "status", "schedule", "groups", "search", "export", "roster", "plan", "show",
+    "apply", "report", "invite", "wipe", "verify", "key", "writer", "forget", "retain", "demo",
 }  # fmt: skip
 
 

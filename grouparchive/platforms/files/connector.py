@@ -58,7 +58,7 @@ class FileConnector:
         self.choices = choices
         self.sightings = Sightings()
         self._paths: dict[Ref, str] = {}
-        self._gaps: list[Gap] = []
+        self._gaps: list[Gap] = list(box.gaps)
         self._stamp = ""  # for sightings, as in `Page`: set it to something that only who has the export knows
 
     @classmethod

@@ -1,0 +1,66 @@
+"""Members of whom only some were seen: the latest sighting counts, in whatever order the exports came."""
+
+import itertools
+from typing import Any
+
+import pytest
+
+from grouparchive.model.records import Channel, Group, Member, Membership, Record, Roster
+
+STRUCTURE: list[Record] = [Group(ref="!g", platform="p", origin="o", name="Lane"), Channel(ref="!g", group="!g")]
+
+
+def who(number: int, run: int) -> Member:
+    return Member(
+        id=f"{run:016x}{number:016x}", platform="p", origin="o", native=f"@fern{number}", name=f"Fern {number}"
+    )
+
+
+def sighting(number: int, run: int, seen: int, state: Any = "join") -> list[Record]:
+    person = who(number, run)
+    return [person, Membership(channel="!g", member=person.id, state=state, seen=seen)]
+
+
+def snapshot(run: int, time: int, *numbers: int) -> list[Record]:
+    people = [who(number, run) for number in numbers]
+    places = [Membership(channel="!g", member=one.id) for one in people]
+    return [Roster(channel="!g", time=time, members=len(places)), *places, *people]
+
+
+def here(made: Any) -> set[str]:
+    view = made.view()
+    return {view.members[one.id].native for one in view.people("!g")}
+
+
+EXPORTS = [
+    [*sighting(1, 1, 100), *sighting(2, 1, 200)],
+    [*sighting(2, 2, 300, "leave"), *sighting(3, 2, 250)],
+    [*sighting(3, 3, 100, "leave"), *sighting(4, 3, 400)],
+]
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_overlapping_exports_tell_the_same_members_in_any_order(made: Any, order: tuple[int, ...]) -> None:
+    for number in order:
+        made.write([*STRUCTURE, *EXPORTS[number]])
+    assert here(made) == {"@fern1", "@fern3", "@fern4"}
+
+
+@pytest.mark.parametrize("first", ["snapshot", "sightings"])
+def test_a_whole_roster_counts_over_what_was_seen_before_it(made: Any, first: str) -> None:
+    whole = [*STRUCTURE, *snapshot(7, 500, 1, 2)]
+    seen = [
+        *STRUCTURE,
+        *sighting(3, 8, 499),
+        *sighting(4, 8, 501),
+        *sighting(1, 8, 502, "leave"),
+        *sighting(2, 8, 10, "leave"),
+    ]
+    for records in (whole, seen) if first == "snapshot" else (seen, whole):
+        made.write(records)
+    assert here(made) == {"@fern2", "@fern4"}
+
+
+def test_a_sighting_is_no_part_of_the_roster_that_was_begun_before_it(made: Any) -> None:
+    made.write([*STRUCTURE, *snapshot(1, 500, 1), *sighting(2, 1, 400)])
+    assert here(made) == {"@fern1"}
