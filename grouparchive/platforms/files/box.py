@@ -158,11 +158,11 @@ class ZipBox(Box):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._inside: dict[str, zipfile.ZipInfo] = {}
-        file = _plain(path)
+        self._file = _plain(path)
         try:
-            self._zip = zipfile.ZipFile(file)
+            self._zip = zipfile.ZipFile(self._file)
         except _BROKEN as error:
-            file.close()
+            self._file.close()
             raise BadExport("this zip file is damaged or was not downloaded to its end") from error
         try:
             self._list(path.stat().st_size)
@@ -177,8 +177,7 @@ class ZipBox(Box):
     def close(self) -> None:
         """Let go of it."""
         self._zip.close()
-        if self._zip.fp:
-            self._zip.fp.close()
+        self._file.close()
 
     def _list(self, size: int) -> None:
         packed = 0

@@ -2,13 +2,11 @@
 known by its minute, its author and its words, and by how many like it came before in that minute.
 """
 
-import codecs
 import json
 import re
-from collections import OrderedDict
 from collections.abc import Iterator
 from hashlib import sha256
-from typing import ClassVar, Final, Literal, NamedTuple
+from typing import ClassVar, Final, Literal, NamedTuple, TypeAlias
 from zlib import crc32
 
 from grouparchive.errors import BadExport
@@ -28,14 +26,14 @@ from grouparchive.model.records import (
 )
 from grouparchive.platforms.files import Box, Choices, FileConnector
 from grouparchive.platforms.whatsapp import words
-from grouparchive.platforms.whatsapp.style import BLOCK, Style, looks_like_chat, style_of, utc_millis
+from grouparchive.platforms.whatsapp.style import BLOCK, Style, as_utf8, looks_like_chat, style_of, utc_millis
 
 MOST_TEXT: Final = 1_000_000
 LONGEST: Final = 8 * 1024 * 1024  # bytes of one message; of a longer one only the begin is kept
 _PAGE: Final = 1000
-_MINUTES: Final = 64  # whose messages are remembered, to number those that are alike
+_MINUTES: Final = 64  # back from the newest, whose messages are remembered to number those that are alike
 _CUT_AT: Final = frozenset({40_000, 10_000})
-_LATE: Final = "late"
+_REMEMBERED: Final = 20_000
 _NUMBER: Final = re.compile(r"\+?[\d\s().\-\u00a0\u2011]{7,24}")
 _MENTION: Final = re.compile("@(?:\u2068([^\u2069\n]{1,100})\u2069|(\\d{7,15})\\b)")
 _TITLE: Final = re.compile(
@@ -50,14 +48,20 @@ _TYPES: Final[dict[str, Literal["image", "sticker", "video", "audio", "contact"]
 }  # fmt: skip
 
 
+Author: TypeAlias = tuple[MemberId | Literal[""], int]
+"""An id, "" for the app itself, and a digest of the name as it is shown."""
+_APP: Final[Author] = ("", 0)
+Line: TypeAlias = tuple[bytes, bytes, bytes | None, bytes, bytes]
+
+
 class _At(NamedTuple):
-    """Where and when a message stands, and by whom: `author` "" is the app itself, `name` the bytes that name the author."""
+    """Where and when a message stands, and by whom: `author` "" is the app itself, `salt` a digest of the name."""
 
     group: Ref
     minute: int
     time: int
     author: MemberId | Literal[""]
-    name: bytes
+    salt: int
 
 
 class WhatsAppChat(FileConnector):
@@ -73,10 +77,10 @@ class WhatsAppChat(FileConnector):
         self._name = _text_in(box)
         self._style: Style | None = None
         self._people: dict[str, MemberId] = {}  # by the name that is shown
-        self._authors: dict[bytes, MemberId] = {}  # by the bytes before the colon
+        self._authors: dict[bytes, Author] = {}  # by the bytes before the colon
         self._seen: dict[MemberId, int] = {}
         self._times: dict[tuple[bytes, bytes], tuple[int, int] | None] = {}
-        self._alike: OrderedDict[int, dict[int, int]] = OrderedDict()
+        self._alike: dict[int, int] = {}
         self._late: dict[tuple[int, int], int] = {}
         self._newest = 0
         self._files = {name.rpartition("/")[2]: name for name in reversed(box.entries)}
@@ -122,26 +126,26 @@ class WhatsAppChat(FileConnector):
         for member, time in self._seen.items():
             self.sightings.note(group, member, time)
 
-    def _lines(self) -> Iterator[tuple[bytes, bytes, bytes, bytes]]:
-        """(stamp, seconds, rest of the head, what follows) of each message."""
+    def _lines(self) -> Iterator[Line]:
+        """Each message: the stamp up to the hour, the minute, seconds or None, the rest of the head, what follows."""
         assert self._style  # noqa: S101 - the states were read before
         split = self._style.split.split
-        rest, skipping = b"\n", False
-        for piece in _as_utf8(self.box, self._name):
+        rest, skipping = b"\r\n", False
+        for piece in as_utf8(self.box, self._name):
             parts = split(rest + piece)
             if len(parts) == 1:
                 rest, skipping = self._bounded(parts[0], skipping=skipping)
                 continue
             if parts[0].strip():
                 self._before(parts[0])
-            for at in range(1, len(parts) - 4, 4):
-                yield parts[at], parts[at + 1] or b"", parts[at + 2], parts[at + 3]
-            head = b"\n" + parts[-4] + (parts[-3] or b"") + parts[-2]
+            yield from zip(*(parts[at:-5:5] for at in range(1, 6)), strict=True)
+            head = b"\n" + parts[-5] + b":" + parts[-4] + (parts[-3] or b"") + parts[-2]
             # An iPhone's message ends with the CR before the next one's line.
-            rest, skipping = self._bounded(b"\r" + head + parts[-1], skipping=False)
+            rest, skipping = self._bounded(b"\r" + head + parts[-1], skipping=skipping and len(parts) == 6)
         parts = split(rest)
-        for at in range(1, len(parts), 4):
-            yield parts[at], parts[at + 1] or b"", parts[at + 2], parts[at + 3]
+        if len(parts) > 1:
+            parts[-1] = parts[-1].rstrip(b"\r\n")
+            yield from zip(*(parts[at::5] for at in range(1, 6)), strict=True)
 
     def _bounded(self, rest: bytes, *, skipping: bool) -> tuple[bytes, bool]:
         """What waits for the end of a message, cut where it has grown too long to be one."""
@@ -156,23 +160,23 @@ class WhatsAppChat(FileConnector):
         if text.strip(b"\r\n\xef\xbb\xbf \t"):
             self._gap(Known.MESSAGE_UNREADABLE, "", "lines before the first message")
 
-    def _message(
-        self, group: Ref, line: tuple[bytes, bytes, bytes, bytes], media: list[MediaRequest]
-    ) -> Message | None:
-        stamp, seconds, rest, body = line
+    def _message(self, group: Ref, line: Line, media: list[MediaRequest]) -> Message | None:
+        stamp, minutes, seconds, rest, body = line
         when = self._when(stamp, rest)
         if b"\r" in body:
             body = body.removesuffix(b"\r").replace(b"\r\n", b"\n")
         if when is None:
             self._gap(Known.MESSAGE_UNREADABLE, group, "a line with an impossible date")
             return None
-        minute, time = when
+        past = int(minutes)
+        minute, time = when[0] + past, when[1] + past * 60_000
         if seconds:
             time += int(seconds[1:]) * 1000
         name, colon, text = body.partition(b": ")
-        author = self._authors.get(name) if colon else None
-        if author is None:
-            author, name, text = self._author(name, colon, text, body)
+        known = self._authors.get(name) if colon else None
+        if known is None:
+            known, text = self._author(name, colon, text, body)
+        author, salt = known
         if author:
             self._seen[author] = time
             if (
@@ -189,12 +193,12 @@ class WhatsAppChat(FileConnector):
                 if plain not in words.DELETED:
                     return Message(
                         channel=group,
-                        ref=self._ref(minute, crc32(text, crc32(name))),
+                        ref=self._ref(minute, crc32(text, salt)),
                         time=time,
                         author=author,
                         text=plain,
                     )
-        return self._special(_At(group, minute, time, author, name), self._decoded(text), media)
+        return self._special(_At(group, minute, time, author, salt), self._decoded(text), media)
 
     def _when(self, stamp: bytes, rest: bytes) -> tuple[int, int] | None:
         key = (stamp, rest)
@@ -202,37 +206,46 @@ class WhatsAppChat(FileConnector):
             assert self._style  # noqa: S101 - the states were read before
             if len(self._times) > 100_000:
                 self._times.clear()
-            minute = self._style.minute(stamp, rest)
-            self._times[key] = None if minute is None else (minute, utc_millis(minute, self.choices.zone))
+            hour = self._style.hour(stamp, rest)
+            self._times[key] = None if hour is None else (hour, utc_millis(hour, self.choices.zone))
         return self._times[key]
 
     def _ref(self, minute: int, crc: int) -> str:
-        alike = self._alike.get(minute)
-        if alike is None:
+        """The ref of a message: of those that are alike in one minute each has its number."""
+        key = minute << 32 | crc
+        number = self._alike.get(key)
+        if number is None:
             if minute < self._newest - _MINUTES:  # the clock was put back: those that came before are not remembered
                 number = self._late[minute, crc] = self._late.get((minute, crc), -1) + 1
-                return f"{minute:x}.{crc:08x}.{_LATE}{number}"
-            self._newest = max(self._newest, minute)
-            alike = self._alike[minute] = {}
-            if len(self._alike) > 2 * _MINUTES:
-                self._alike.popitem(last=False)
-        number = alike[crc] = alike.get(crc, -1) + 1
-        return f"{minute:x}.{crc:08x}.{number}" if number else f"{minute:x}.{crc:08x}"
+                return f"{minute:x}.{crc:08x}.late{number}"
+            self._newest = max(minute, self._newest)
+            if len(self._alike) >= _REMEMBERED:
+                oldest = (self._newest - _MINUTES) << 32
+                self._alike = {one: count for one, count in self._alike.items() if one >= oldest}
+            self._alike[key] = 0
+            return f"{minute:x}.{crc:08x}"
+        self._alike[key] = number + 1
+        return f"{minute:x}.{crc:08x}.{number + 1}"
 
     # --- people --------------------------------------------------------------------------------------------------------
 
-    def _author(self, name: bytes, colon: bytes, text: bytes, body: bytes) -> tuple[MemberId, bytes, bytes]:
-        """(author, name, text) of a line whose author was not met yet; ("", b"", line) where the app itself speaks."""
+    def _author(self, name: bytes, colon: bytes, text: bytes, body: bytes) -> tuple[Author, bytes]:
+        """(author, text) of a line whose author was not met yet."""
         if not colon:
             name, colon, text = body.partition(b":")
-            return (self._authors[name], name, text) if colon and name in self._authors else ("", b"", body)
+            return (self._authors[name], text) if colon and name in self._authors else (_APP, body)
         shown = name.decode("utf-8", "replace")
+        if text.startswith("\u200e".encode()):  # an iPhone has the app speak in the group's or in somebody's name
+            said = text.decode("utf-8", "replace")
+            if shown == self._group or (not words.omitted(said) and words.system_line(said)):
+                return _APP, text
         odd = sum(shown.count(mark) for mark in '"“”„«»') % 2 == 1
         line = body.decode("utf-8", "replace")
         if odd or "\n" in shown or len(shown) > 200 or not shown.strip() or words.system_line(line.partition("\n")[0]):
-            return "", b"", body
-        self._authors[name] = self._person(shown)
-        return self._authors[name], name, text
+            return _APP, body
+        member = self._person(shown)
+        self._authors[name] = (member, crc32(shown.translate(words.MARKS).strip().encode()))
+        return self._authors[name], text
 
     def _person(self, shown: str) -> MemberId:
         shown = shown.translate(words.MARKS).strip().removeprefix("~").strip(" \u00a0\u202f")
@@ -266,11 +279,12 @@ class WhatsAppChat(FileConnector):
     # --- what is no plain text -----------------------------------------------------------------------------------------
 
     def _special(self, at: _At, text: str, media: list[MediaRequest]) -> Message:
-        said = words.system_line(text) if not at.author or text.startswith("\u200e") else None
+        omitted = bool(at.author) and words.omitted(text)
+        said = words.system_line(text) if not at.author or (text.startswith("\u200e") and not omitted) else None
         if said or not at.author:
             return self._service(at, text, said)
-        if words.omitted(text):
-            ref = self._ref(at.minute, crc32(b"\0media", crc32(at.name)))
+        if omitted:
+            ref = self._ref(at.minute, crc32(b"\0media", at.salt))
             self._gap(Known.MEDIA_UNAVAILABLE, f"{at.group}/{ref}", "left out of the export", limit=True)
             return Message(
                 channel=at.group, ref=ref, time=at.time, author=at.author, type="file", data='{"omitted":true}'
@@ -278,7 +292,7 @@ class WhatsAppChat(FileConnector):
         if file := words.attached(text, self._files):
             return self._file(at, *file, media)
         plain = words.EDITED.sub("", text.removeprefix("\u200e"))
-        ref = self._ref(at.minute, crc32(plain.encode(), crc32(at.name)))
+        ref = self._ref(at.minute, crc32(plain.encode(), at.salt))
         cleaned, mentions = self._clean(plain)
         edited = at.time if len(plain) < len(text.removeprefix("\u200e")) else 0
         deleted = plain.strip() in words.DELETED
@@ -289,7 +303,7 @@ class WhatsAppChat(FileConnector):
         )  # fmt: skip
 
     def _file(self, at: _At, file: str, caption: str, media: list[MediaRequest]) -> Message:
-        ref = self._ref(at.minute, crc32(b"\0media", crc32(at.name)))
+        ref = self._ref(at.minute, crc32(b"\0media", at.salt))
         place = f"{at.group}/{ref}/0"
         shown = self._named(file)
         ending = file.rpartition(".")[2].lower()
@@ -362,14 +376,3 @@ def _title(box: Box, text: str) -> str:
         if found := _TITLE.fullmatch(_COPY.sub("", name).translate(words.MARKS)):
             return found[1].strip()
     return ""
-
-
-def _as_utf8(box: Box, name: str) -> Iterator[bytes]:
-    """A text's bytes as UTF-8, in blocks."""
-    head = box.head(name, 4)
-    if head[:2] not in {b"\xff\xfe", b"\xfe\xff"}:
-        yield from box.pieces(name, BLOCK)
-        return
-    decoder = codecs.getincrementaldecoder("utf-16")("replace")
-    for piece in box.pieces(name, BLOCK):
-        yield decoder.decode(piece).encode("utf-8", "replace")

@@ -2,6 +2,7 @@
 takes. Knows times and bytes, no people.
 """
 
+import codecs
 import re
 from calendar import monthrange, timegm
 from collections.abc import Iterator
@@ -16,7 +17,8 @@ from grouparchive.platforms.files.box import Box
 BLOCK: Final = 256 * 1024
 _SPACE: Final = rb"(?: |\xe2\x80\xaf|\xc2\xa0|\xe2\x80\xae)"
 _DATE: Final = rb"(?:\d{1,2}|\d{4})([./-])\d{1,2}\1 ?(?:\d{4}|\d{2})\.?"
-_CLOCK: Final = rb"(?:,|\xd8\x8c)?" + _SPACE + rb"{1,2}\d{1,2}[:.]\d{2}"
+_HOUR: Final = rb"(?:,|\xd8\x8c)?" + _SPACE + rb"{1,2}\d{1,2}"
+_CLOCK: Final = _HOUR + rb"[:.]\d{2}"
 _HALF: Final = _SPACE + rb"?(?:[AaPp]\.?" + _SPACE + rb"?[Mm]\.?|\xd8\xb5|\xd9\x85)"
 _MARKS: Final = rb"(?:\xe2\x80[\x8e\x8f\xaa-\xac]|\xef\xbb\xbf)*"
 _ANY: Final = re.compile(
@@ -31,24 +33,25 @@ _ANY: Final = re.compile(
     + _SPACE
     + rb"-) "
 )
-_FIELDS: Final = re.compile(rb"(\d+)[./-](\d+)[./-] ?(\d+)\D+(\d+)[:.](\d+)")
+_FIELDS: Final = re.compile(rb"(\d+)[./-](\d+)[./-] ?(\d+)\D+(\d+)")
 _DAY: Final = re.compile(
     rb"\n" + _MARKS + rb"\[?(\d{1,2})[./-](\d{1,2})[./-] ?(?:\d{4}|\d{2})\.?(?:,|\xd8\x8c)?" + _SPACE
 )
 _LOOKS_AT: Final = 200
+_HEAD: Final = 1024 * 1024
 
 
 class Style(msgspec.Struct, frozen=True, kw_only=True):
-    """`split` cuts a block at message borders and leaves three groups: the stamp up to the minute, seconds (perhaps None), the
-    rest of the head. `order` is that of day, month and year.
+    """`split` cuts a block at message borders and leaves four groups: the stamp up to the hour, the minute, seconds (perhaps
+    None), the rest of the head. `order` is that of day, month and year.
     """
 
     split: re.Pattern[bytes]
     order: str
     ios: bool
 
-    def minute(self, stamp: bytes, rest: bytes) -> int | None:
-        """The local minute that a stamp says, in minutes since 1970 as if it were UTC; None where there is no such time."""
+    def hour(self, stamp: bytes, rest: bytes) -> int | None:
+        """The begin of the local hour that a stamp says, in minutes since 1970 as if it were UTC; None where there is none."""
         found = _FIELDS.search(stamp)
         if found is None:
             return None
@@ -62,7 +65,7 @@ class Style(msgspec.Struct, frozen=True, kw_only=True):
             hour %= 12
         if not (1 <= month <= 12 and 1990 <= year <= 2200 and 1 <= day <= monthrange(year, month)[1] and hour < 24):
             return None
-        return timegm((year, month, day, hour, numbers[4], 0)) // 60
+        return timegm((year, month, day, hour, 0, 0)) // 60
 
 
 def utc_millis(minute: int, zone: tzinfo) -> int:
@@ -84,19 +87,32 @@ def style_of(box: Box, name: str, dates: str) -> Style:
         BadExport: this is no chat.
         UsageError: nothing in the file tells day and month apart.
     """
-    head = b"\n" + box.head(name, 4 * BLOCK)
+    head = b"\n"
+    for piece in as_utf8(box, name):
+        head += piece
+        if len(head) > _HEAD:
+            break
     found = [one for _, one in zip(range(_LOOKS_AT), _ANY.finditer(head), strict=False)]
     if not found:
         raise BadExport("this is no exported WhatsApp chat: no line begins with a date")
     ios = sum(one[1] == b"[" for one in found) * 2 > len(found)
     ended = sum(head[max(one.start() - 1, 0) : one.start()] == b"\r" for one in found)
-    mixed = ended >= max(len(found) - 1, 1) and head.count(b"\n") > head.count(b"\r\n") + 1
-    newline = rb"(?<=\r)\n" if ios and mixed else rb"\n"
+    newline = rb"(?<=\r)\n" if ios and ended * 2 >= max(len(found) - 1, 1) else rb"\n"
     half = _HALF if any(one[4] for one in found) else b""
     date = rb"(?:\d{1,2}|\d{4})[./-]\d{1,2}[./-] ?(?:\d{4}|\d{2})\.?"
     opening, closing = (rb"\[", rb"\] ") if ios else (b"", _SPACE + rb"- ")
-    pattern = newline + _MARKS + rb"(" + opening + date + _CLOCK + rb")([:.]\d{2})?(" + half + closing + rb")"
+    pattern = newline + _MARKS + rb"(" + opening + date + _HOUR + rb")[:.](\d{2})([:.]\d{2})?(" + half + closing + rb")"
     return Style(split=re.compile(pattern), order=_order(box, name, dates), ios=ios)
+
+
+def as_utf8(box: Box, name: str) -> Iterator[bytes]:
+    """A text's bytes as UTF-8, in blocks."""
+    if box.head(name, 4)[:2] not in {b"\xff\xfe", b"\xfe\xff"}:
+        yield from box.pieces(name, BLOCK)
+        return
+    decoder = codecs.getincrementaldecoder("utf-16")("replace")
+    for piece in box.pieces(name, BLOCK):
+        yield decoder.decode(piece).encode("utf-8", "replace")
 
 
 def looks_like_chat(head: bytes) -> bool:
@@ -145,7 +161,7 @@ def _order(box: Box, name: str, dates: str) -> str:
 def _days(box: Box, name: str) -> Iterator[tuple[int, int]]:
     """The first two numbers of each date, each pair once while it lasts."""
     tail, before = b"\n", (b"", b"")
-    for piece in box.pieces(name):
+    for piece in as_utf8(box, name):
         data = tail + piece
         for pair in _DAY.findall(data):
             if pair != before:

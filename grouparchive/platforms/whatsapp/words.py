@@ -3,6 +3,7 @@ stands for a file. Seen in public exports and in the translations of the app; a 
 """
 
 import re
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 MARKS: Final = str.maketrans("", "", "\u200e\u200f\u202a\u202b\u202c\u2068\u2069\ufeff")
@@ -221,6 +222,7 @@ def system_line(text: str) -> SystemLine | None:
     return None
 
 
+@lru_cache(maxsize=1024)
 def omitted(text: str) -> bool:
     """Does it stand for a file that the export left out?"""
     plain = text.translate(MARKS).strip()
