@@ -2,7 +2,7 @@
 
 import time
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import click
@@ -13,14 +13,18 @@ from grouparchive.archive.writer import Writer
 from grouparchive.backup import Identities, Summary, run_backup
 from grouparchive.cli.app import Command, as_said, where, worst
 from grouparchive.cli.output import duration, many, size
+from grouparchive.cli.plaintext import remains
 from grouparchive.cli.profile import LastRun
 from grouparchive.cli.surroundings import Run, start
+from grouparchive.cli.taking import inside, take_in, totals, zone
 from grouparchive.cli.times import age, when
-from grouparchive.errors import Damaged, GroupArchiveError, UsageError
-from grouparchive.model.records import Gap
+from grouparchive.errors import Damaged, GroupArchiveError, PlatformError, UsageError
+from grouparchive.model.records import Gap, Known
 from grouparchive.platforms import registry
+from grouparchive.platforms.files import Choices
 
 NEW_GAPS = 3
+FOLDER = "folder"
 COMMIT_SECONDS = 180.0
 _COUNTS = ("groups", "channels", "members", "messages", "attachments", "new")
 
@@ -93,6 +97,8 @@ def _names(run: Run, names: tuple[str, ...], *, everything: bool) -> tuple[str, 
 
 def _back_up(run: Run, name: str) -> Summary:
     kept, source = run.profile.source_file(name), run.profile.source(name)
+    if FOLDER in kept.options:
+        return _take_folder(run, kept.platform, kept.options)
     platform = registry.load(kept.platform)
     config = run.profile.must_config()
     path = run.writing_path()
@@ -114,6 +120,34 @@ def _back_up(run: Run, name: str) -> Summary:
                 )
         finally:
             connector.close()
+
+
+def _take_folder(run: Run, platform: str, options: Mapping[str, str]) -> Summary:
+    """Take in the export files that were put into a folder since. What cannot be read is a gap, and tried again next time."""
+    broken: list[Gap] = []
+
+    def failed(path: Path, error: GroupArchiveError) -> None:
+        broken.append(Gap(code=Known.FILE_DAMAGED))
+        run.output.detail(f"{path}: {error.message}")
+
+    choices = Choices(
+        group=options.get("group", ""),
+        zone=zone(options.get("timezone", "")),
+        dates=options.get("dates", ""),  # type: ignore[arg-type]
+    )
+    folder = Path(options[FOLDER])
+    if not folder.is_dir():
+        raise PlatformError(
+            "the folder for export files is not there", hint="Make it again, or attach the disk it is on."
+        )
+    taken = take_in(run, inside(folder), platform=platform, choices=choices, failed=failed)
+    remains(run, taken, names=False)
+    read = [one.summary for one in taken if one.summary]
+    return Summary(
+        **totals(taken),
+        gaps=[*(gap for one in read for gap in one.gaps), *broken],
+        new_gaps=bool(broken) or any(one.new_gaps for one in read),
+    )
 
 
 def _named(error: GroupArchiveError, name: str) -> GroupArchiveError:

@@ -67,8 +67,8 @@ def take_in(
     with Writer.open(run.writing_path(), home, pinned=bytes.fromhex(config.archive_id)) as writer:
         for path in paths:
             before = len(taken)
-            inside = _inside(path)
-            for one in (path, *inside):
+            below = inside(path)
+            for one in (path, *below):
                 try:
                     found = _take(run, writer, one, formats, choices)
                 except GroupArchiveError as error:
@@ -81,7 +81,7 @@ def take_in(
                     if one == path:
                         break
             else:
-                if len(taken) == before and (inside or not path.is_dir()):
+                if len(taken) == before and (below or not path.is_dir()):
                     failed(path, _unknown(platform))
     return taken
 
@@ -125,7 +125,7 @@ def zone(name: str) -> tzinfo:
         raise UsageError("there is no such time zone", hint="For example: --timezone Asia/Baku") from None
 
 
-def _inside(path: Path) -> Sequence[Path]:
+def inside(path: Path) -> Sequence[Path]:
     """What lies in a folder, should it be no export itself but a folder of them."""
     if not path.is_dir():
         return []

@@ -21,7 +21,6 @@ class FilePlatform:
     name: ClassVar[str]
     options: ClassVar[Mapping[str, Option]] = {
         "folder": Option(help="the folder into which you put export files; new ones are taken in", required=True),
-        "due": Option(help="how often a new export is due, as 30d: `status` says when one is overdue"),
         "group": Option(help="the group's name, where the files do not say it"),
         "timezone": Option(
             help="the time zone of local times in the files, as Asia/Baku; that of this machine by default"

@@ -358,16 +358,22 @@ class WhatsAppChat(FileConnector):
 
 
 def _text_in(box: Box) -> str:
-    """The chat's text among the files of an export; "" where there is none."""
+    """The chat's text among the files of an export. "" where there is none, and where there are several exports."""
+    if any(name.lower().endswith(".zip") and "/" not in name for name in box.entries):
+        return ""
     for depth in range(3):
         texts = sorted(one for one in box.entries if one.lower().endswith(".txt") and one.count("/") == depth)
-        for name in sorted(texts, key=lambda one: not one.endswith("_chat.txt"))[:50]:
-            head = box.head(name, 8192)
-            if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
-                head = head.decode("utf-16", "replace").encode("utf-8", "replace")
-            if looks_like_chat(head):
-                return name
+        chats = [name for name in texts[:200] if _is_chat(box, name)]
+        if chats:
+            return chats[0] if len(chats) == 1 else ""
     return ""
+
+
+def _is_chat(box: Box, name: str) -> bool:
+    head = box.head(name, 8192)
+    if head[:2] in {b"\xff\xfe", b"\xfe\xff"}:
+        head = head.decode("utf-16", "replace").encode("utf-8", "replace")
+    return looks_like_chat(head)
 
 
 def _title(box: Box, text: str) -> str:

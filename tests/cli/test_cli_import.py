@@ -1,0 +1,132 @@
+"""`import` and folder sources, as a person uses them: recognised, taken in once, in any order, and what remains is named."""
+
+import itertools
+import re
+import zipfile
+from pathlib import Path
+from typing import Any
+
+import pytest
+from cli_machine import Machine
+
+LINES = [
+    "31/12/19, 21:04 - Fern: first",
+    "31/12/19, 21:05 - Fern: yes",
+    "31/12/19, 21:05 - Fern: yes",
+    "31/12/19, 21:06 - Moss: ask @\u2068Fern\u2069",
+    "31/12/19, 21:07 - Reed left",
+    "31/12/19, 21:08 - Moss: last",
+]
+NAME = "WhatsApp Chat with Lantern walk.txt"
+
+
+@pytest.fixture
+def ready(machine: Machine) -> Machine:
+    machine.init()
+    return machine
+
+
+def chat(folder: Path, lines: list[str], name: str = NAME) -> Path:
+    folder.mkdir(exist_ok=True)
+    path = folder / name
+    path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    return path
+
+
+def told(machine: Machine) -> list[str]:
+    found = machine.run("export", "Lantern walk", "--format", "jsonl", "--with-roster", "--json", opened=True)
+    lines = sorted(line for line in found.out.splitlines() if '"kind"' in line and '"kind":"gap"' not in line)
+    people = {
+        line.split('"id":"')[1][:32]: line.split('"native":"')[1].split('"')[0]
+        for line in lines
+        if '"kind":"member"' in line
+    }
+    for id_, native in people.items():
+        lines = [line.replace(id_, native) for line in lines]
+    return sorted(re.sub("[0-9a-f]{32}", "somebody who left", line) for line in lines)
+
+
+def test_a_file_comes_in_once(ready: Machine, tmp_path: Path) -> None:
+    path = chat(tmp_path / "in", LINES)
+    done = ready.run("import", path, "--json").done
+    assert (done["groups"], done["channels"], done["messages"], done["members"]) == (1, 1, 6, 2)
+    assert done["gaps"] == [{"code": "members-partial", "count": 1}]
+    assert done["new"] > 6
+    again = ready.run("import", path, "--json")
+    assert again.done["new"] == again.done["messages"] == 0
+    moved = chat(tmp_path / "other", LINES, "WhatsApp Chat with Lantern walk (1).txt")
+    assert ready.run("import", moved, "--json").done["new"] == 0
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_overlapping_exports_are_one_history_in_any_order(
+    ready: Machine, tmp_path: Path, order: tuple[int, ...]
+) -> None:
+    parts = [LINES[:4], LINES[1:5], LINES[3:]]
+    for number in order:
+        ready.run("import", chat(tmp_path / f"in{number}", parts[number]))
+    (tmp_path / "whole").mkdir()
+    other = Machine(tmp_path / "whole")
+    other.init()
+    other.run("import", chat(tmp_path / "in", LINES))
+    mine, whole = told(ready), told(other)
+    assert [line for line in mine if '"kind":"message"' in line] == [
+        line for line in whole if '"kind":"message"' in line
+    ]
+    assert len([line for line in mine if '"kind":"message"' in line]) == 6
+    assert sum('"kind":"membership"' in line for line in mine) == 2
+
+
+def test_a_folder_of_exports_and_a_zip_with_media(ready: Machine, tmp_path: Path) -> None:
+    chat(tmp_path / "in", LINES)
+    with zipfile.ZipFile(tmp_path / "in" / "WhatsApp Chat - Soup.zip", "w") as file:
+        file.writestr("_chat.txt", "31/12/19, 21:05 - Fern: IMG-20191231-WA0001.jpg (file attached)\n")
+        file.writestr("IMG-20191231-WA0001.jpg", b"a picture of soup")
+        file.writestr("../outside.jpg", b"no")
+    done = ready.run("import", tmp_path / "in", "--json", code=3).done
+    assert (done["groups"], done["messages"], done["attachments"]) == (2, 7, 1)
+    assert {"code": "file-refused", "count": 1} in done["gaps"]
+
+
+def test_what_remains_is_named_and_removed_on_wish(ready: Machine, tmp_path: Path) -> None:
+    path = chat(tmp_path / "Dropbox", LINES)
+    said = ready.run("import", path)
+    assert str(path) in said.err
+    assert "cloud" in said.err
+    ready.run("import", path, "--remove-after")
+    assert not path.exists()
+    broken = chat(
+        tmp_path / "in", [*LINES, "31/12/19, 21:09 - Fern: <attached: 0001-PHOTO.jpg>", "99/99/19, 21:09 - Fern: no"]
+    )
+    ready.run("import", broken, "--remove-after", code=3)
+    assert broken.exists()
+
+
+def test_what_is_no_export_is_said_plainly(ready: Machine, tmp_path: Path) -> None:
+    other = tmp_path / "notes.txt"
+    other.write_text("nothing to see", encoding="utf-8")
+    for path in (other, tmp_path / "missing"):
+        failed = ready.run("import", path, "--json", code=1)
+        assert failed.failure["hint"]
+    torn = tmp_path / "torn.zip"
+    torn.write_bytes(b"PK\x03\x04" + b"\0" * 100)
+    assert "damaged" in ready.run("import", torn, "--json", code=1).failure["error"]
+    doubtful = chat(tmp_path / "in", ["03/04/19, 21:05 - Fern: one", "05/04/19, 21:05 - Fern: two"])
+    assert "--dates" in ready.run("import", doubtful, "--json", code=2).failure["hint"]
+    assert ready.run("import", doubtful, "--dates", "dmy", "--json").done["messages"] == 2
+    assert ready.run("import", doubtful, "--platform", "matrix", "--json", code=2).failure["hint"]
+
+
+def test_a_folder_source_takes_exports_as_they_appear(ready: Machine, tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    ready.run("source", "add", "phone", "whatsapp", f"folder={folder}")
+    assert ready.run("backup", "phone", "--json").done["new"] == 0
+    chat(folder, LINES)
+    first = ready.run("backup", "phone", "--json")
+    assert first.done["messages"] == 6
+    assert "Lantern" not in first.out + first.err
+    assert ready.run("backup", "phone", "--json").done["new"] == 0
+    (folder / "WhatsApp Chat with Torn.zip").write_bytes(b"PK\x03\x04 torn")
+    broken: Any = ready.run("backup", "phone", "--json", code=3).done
+    assert broken["gaps"] == [{"code": "file-damaged", "count": 1}]
