@@ -3,6 +3,7 @@ known by its minute, its author and its words, and by how many like it came befo
 """
 
 import json
+import mimetypes
 import re
 from collections.abc import Iterator
 from hashlib import sha256
@@ -308,14 +309,15 @@ class WhatsAppChat(FileConnector):
         shown = self._named(file)
         ending = file.rpartition(".")[2].lower()
         path = self._files.get(file, "")
-        wanted = self._attach(place, path, said=shown)
+        mime = mimetypes.guess_type(file)[0] or ""
+        wanted = self._attach(place, path, mime=mime, said=shown)
         if wanted:
             media.append(wanted)
         text, mentions = self._clean(caption)
         return Message(
             channel=at.group, ref=ref, time=at.time, author=at.author, type=_TYPES.get(ending, "file"), text=text,
             mentions=mentions, version=1,
-            media=(Media(ref=place, name=shown, size=wanted.size if wanted else 0),),
+            media=(Media(ref=place, name=shown, mime=mime, size=wanted.size if wanted else 0),),
         )  # fmt: skip
 
     def _service(self, at: _At, text: str, said: words.SystemLine | None) -> Message:
