@@ -6,6 +6,7 @@ import json
 import mimetypes
 import re
 from collections.abc import Iterator
+from functools import cached_property
 from hashlib import sha256
 from typing import ClassVar, Final, Literal, NamedTuple, TypeAlias
 from zlib import crc32
@@ -76,7 +77,6 @@ class WhatsAppChat(FileConnector):
     def __init__(self, box: Box, identify: Identify, choices: Choices) -> None:
         super().__init__(box, identify, choices)
         self._name = _text_in(box)
-        self._style: Style | None = None
         self._people: dict[str, MemberId] = {}  # by the name that is shown
         self._authors: dict[bytes, Author] = {}  # by the bytes before the colon
         self._seen: dict[MemberId, int] = {}
@@ -97,10 +97,14 @@ class WhatsAppChat(FileConnector):
         name = self._group = self._group or self.choices.group or _title(self.box, self._name) or self._subject()
         yield Group(ref=f"whatsapp:{name}"[:1024], platform=self.platform, origin=self.origin, name=name)
 
+    @cached_property
+    def _style(self) -> Style:
+        return style_of(self.box, self._name, self.choices.dates)
+
     # --- reading -------------------------------------------------------------------------------------------------------
 
     def _states(self, group: Ref) -> Iterator[Page]:
-        self._style = style_of(self.box, self._name, self.choices.dates)
+        self._style  # noqa: B018 - what it lacks is asked for before anything is read
         self._gap(Known.MEMBERS_PARTIAL, limit=True)
         yield Page(records=[*self.groups(), Channel(ref=group, group=group, name=self._group)])
 
@@ -129,7 +133,6 @@ class WhatsAppChat(FileConnector):
 
     def _lines(self) -> Iterator[Line]:
         """Each message: the stamp up to the hour, the minute, seconds or None, the rest of the head, what follows."""
-        assert self._style  # noqa: S101 - the states were read before
         split = self._style.split.split
         rest, skipping = b"\r\n", False
         for piece in as_utf8(self.box, self._name):
@@ -204,7 +207,6 @@ class WhatsAppChat(FileConnector):
     def _when(self, stamp: bytes, rest: bytes) -> tuple[int, int] | None:
         key = (stamp, rest)
         if key not in self._times:
-            assert self._style  # noqa: S101 - the states were read before
             if len(self._times) > 100_000:
                 self._times.clear()
             hour = self._style.hour(stamp, rest)

@@ -30,7 +30,7 @@ def ts(second: int, micro: int = 0) -> str:
 
 
 def user(ref: str, name: str, **more: Any) -> dict[str, Any]:
-    profile = {"real_name": name, "display_name": name.split()[0].lower(), **more.pop("profile", {})}
+    profile = {"real_name": name, "display_name": name.split(maxsplit=1)[0].lower(), **more.pop("profile", {})}
     return {
         "id": ref,
         "team_id": TEAM,

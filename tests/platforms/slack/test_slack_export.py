@@ -5,8 +5,30 @@ from pathlib import Path
 
 import pytest
 from slack_exports import (
-    APP, BOT, DAY, FERN, GENERAL, GUEST, IVY, MOSS, OLD, PAIR, QUIET, REED, STRANGER, TEAM, TOP, TRIO, Reading, lists, one, post,
-    ts, user, users, write,
+    APP,
+    BOT,
+    DAY,
+    FERN,
+    GENERAL,
+    GUEST,
+    IVY,
+    MOSS,
+    OLD,
+    PAIR,
+    QUIET,
+    REED,
+    STRANGER,
+    TEAM,
+    TOP,
+    TRIO,
+    Reading,
+    lists,
+    one,
+    post,
+    ts,
+    user,
+    users,
+    write,
 )  # fmt: skip
 
 from grouparchive.errors import BadExport, NotFound
