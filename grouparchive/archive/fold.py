@@ -7,7 +7,7 @@ segments when asked for, so memory stays flat however long the history is.
 import threading
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from msgspec import Struct
 from msgspec.structs import replace
@@ -246,9 +246,9 @@ class View:
             self._erased.used("content", [record.avatar], hidden=False)
         match record:
             case Group():
-                self._groups[record.origin, record.ref] = record
+                _keep(self._groups, (record.origin, record.ref), record)
             case Channel():
-                self._channels[record.ref] = record
+                _keep(self._channels, record.ref, record)
             case Setting():
                 self._settings.setdefault(record.channel, {})[record.name] = record
             case Role():
@@ -428,3 +428,10 @@ class View:
             while len(self._cache) > _CACHED_SEGMENTS:
                 self._cache.popitem(last=False)
         return lines
+
+
+def _keep(states: dict[Any, Any], key: object, record: Group | Channel) -> None:
+    """A later state replaces an earlier one, unless it only tells that the thing is there (as a table of members does)."""
+    says = record.name or record.topic or record.avatar or record.created or getattr(record, "account", "")
+    if says or key not in states:
+        states[key] = record

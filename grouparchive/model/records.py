@@ -11,7 +11,8 @@ Two sorts of record differ in how they fold over time:
   `Attachment`, `RoomKey`, `Gap`. The same event read twice is one event (same kind and ref; the higher version wins).
 * **states** describe how something is now, and a later record of the same kind and ref replaces the earlier one:
   `Group`, `Channel`, `Setting`, `Role`, `Pins`, `Member`, `Fact`, and the whole-roster snapshot of
-  `Roster`, `Membership`, `Ban`.
+  `Roster`, `Membership`, `Ban`. A `Group` or `Channel` without name, topic, avatar, time of creation and account (an export
+  that knows only its number) replaces none.
 """
 
 from typing import Annotated, ClassVar, Literal, TypeAlias

@@ -51,7 +51,7 @@ class Box(ABC):
         return [Gap(code=code, count=count) for code, count in sorted(self._refused.items())]
 
     def open(self, name: str) -> io.BufferedReader:
-        """A file for streaming; it may not be seekable. Reading it raises `BadExport` where it is damaged. Thread-safe.
+        """A file for streaming; seeking in a packed one is slow. Reading raises `BadExport` where it is damaged. Thread-safe.
 
         Raises:
             NotFound: there is no such file.
@@ -60,13 +60,15 @@ class Box(ABC):
         if name not in self.entries:
             raise NotFound("there is no such file in the export")
         try:
-            return io.BufferedReader(_Guarded(self._open(name)), PIECE)
+            return io.BufferedReader(Guarded(self._open(name)), PIECE)
         except _BROKEN as error:
             raise _torn() from error
 
-    def pieces(self, name: str, size: int = PIECE) -> Iterator[bytes]:
-        """A file's bytes in pieces. Raises as `open`."""
+    def pieces(self, name: str, size: int = PIECE, *, start: int = 0) -> Iterator[bytes]:
+        """A file's bytes in pieces, from byte `start`. Raises as `open`."""
         with self.open(name) as file:
+            if start:
+                file.seek(start)
             while piece := file.read(size):
                 yield piece
 
@@ -217,17 +219,21 @@ def open_box(path: Path) -> Box:
     return ZipBox(path) if begins in {b"PK\x03\x04", b"PK\x05\x06"} else FileBox(path)
 
 
-class _Guarded(io.RawIOBase):
-    """A stream whose faults are `BadExport`."""
+class Guarded(io.RawIOBase):
+    """A stream whose faults are `BadExport`. It seeks where the file does: in a packed one that reads all before, again if it
+    goes back.
+    """
 
     def __init__(self, file: IO[bytes]) -> None:
         super().__init__()
         self._file = file
 
     def readable(self) -> bool:
+        """It is for reading."""
         return True
 
     def readinto(self, buffer: Any) -> int:
+        """The next bytes. Raises `BadExport`."""
         try:
             piece = self._file.read(len(buffer))
         except _BROKEN as error:
@@ -235,7 +241,23 @@ class _Guarded(io.RawIOBase):
         buffer[: len(piece)] = piece
         return len(piece)
 
+    def seekable(self) -> bool:
+        """Does the file seek?"""
+        return self._file.seekable()
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        """Go to a place. Raises `BadExport`."""
+        try:
+            return self._file.seek(offset, whence)
+        except _BROKEN as error:
+            raise _torn() from error
+
+    def tell(self) -> int:
+        """Where it is."""
+        return self._file.tell()
+
     def close(self) -> None:
+        """Let go of it."""
         self._file.close()
         super().close()
 

@@ -136,7 +136,8 @@ class SlackExport(FileConnector):
     def _places(self, found: Layout, reader: Reader) -> dict[Ref, Place]:
         places: dict[Ref, Place] = {}
         used: set[str] = set()
-        for kind, entry in found.lists.items():
+        for kind in filter(found.lists.get, layout.LISTS.values()):
+            entry = found.lists[kind]
             for rows in reader.rows(entry, Conversation, f"list of {kind} conversations"):
                 for told in rows:
                     if not told.id or len(told.id) > 64 or told.id in places or len(places) >= MOST_CHANNELS:

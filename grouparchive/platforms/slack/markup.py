@@ -17,7 +17,10 @@ Naming = Callable[[str], MemberId]
 MAX_MENTIONS: Final = 1000
 SOMEBODY: Final = "@somebody"
 
-_TOKEN: Final = re.compile(r"<([@#!]?)([^<>|\n]{1,4000})(?:\|([^<>\n]{0,4000}))?>")
+_TOKEN: Final = re.compile(
+    r"<(?:([@#!])([^<>|\n]{1,4000})|([A-Za-z][A-Za-z0-9+.-]{0,30}:[^<>|\n]{1,4000}))(?:\|([^<>\n]{0,4000}))?>"
+)
+"""What it points to by a sign, the id, or the address; and its label."""
 _USER: Final = re.compile(r"[UWB][A-Z0-9]{2,20}")
 _ADDRESS: Final = re.compile(r"(slack\.com/(?:files|team)/)([UW][A-Z0-9]{2,20})(?![A-Za-z0-9])")
 _SAFE: Final = re.compile(r"(?:https?://|ftp://|mailto:)[^\s\"'<>]{1,2000}", re.IGNORECASE)
@@ -112,17 +115,17 @@ class Markup:
 
     def _token(self, found: re.Match[str]) -> tuple[str, bool]:
         """A token as HTML, and whether that is a link."""
-        address = _unescaped(found[2])
-        if found[1] or not found[3] or not _SAFE.fullmatch(address):
+        address = _unescaped(found[3] or "")
+        if not found[4] or not _SAFE.fullmatch(address):
             return html.escape(_unescaped(self._word(found, {})), quote=False), False
-        label = html.escape(_unescaped(found[3]), quote=False)
+        label = html.escape(_unescaped(found[4]), quote=False)
         return f'<a href="{html.escape(self._addresses(address))}">{label}</a>', True
 
     # --- tokens --------------------------------------------------------------------------------------------------------
 
     def _word(self, found: re.Match[str], named: dict[MemberId, None]) -> str:
         """What stands for a token in plain text; entities in it stay as they are."""
-        sort, what, label = found[1], found[2], found[3] or ""
+        sort, what, label = found[1], found[2] or found[3], found[4] or ""
         if sort == "@":
             if not _USER.fullmatch(what):
                 return SOMEBODY

@@ -147,6 +147,9 @@ class Talk:
         subtype = said.subtype or ""
         time = moment(said.ts)
         ref = said.ts[:MAX_REF]
+        if time < 0 and not (said.text or said.files is not NOTHING or said.attachments is not NOTHING):
+            self._tell(Known.MESSAGE_UNREADABLE, f"{self._channel}/{day}", 1)
+            return
         if time < 0:
             time, ref = content.dateless(said.text or "", day)
             self._tell("time-unknown", ref, 1)
