@@ -1,0 +1,401 @@
+"""A group's list of members as Google writes it: a CSV whose column names and states are in the admin's language. So
+columns are known by what stands in them, and states by the words of the common languages.
+
+The file that the group's page gives begins with a line "Members for group NAME"; that of Takeout does not. Columns: address,
+nickname, group status, email status, email preference, posting permissions, then when they joined, as year, month, day,
+hour, minute, second and zone.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Final, Literal, TypeAlias
+
+import msgspec
+
+from grouparchive.platforms.mail.addresses import address
+from grouparchive.platforms.mail.headers import text_of
+
+Standing: TypeAlias = Literal["owner", "manager", "member", "invited", "pending", "banned", "unknown"]
+
+MOST_BYTES: Final = 64 << 20
+_LONGEST_FIELD: Final = 10_000
+_SAMPLE: Final = 200
+
+_WORDS: dict[str, Standing] = {
+    **dict.fromkeys(
+        (
+            "owner",
+            "propietario",
+            "propietaria",
+            "propriétaire",
+            "eigentümer",
+            "eigentümerin",
+            "inhaber",
+            "proprietario",
+            "proprietário",
+            "eigenaar",
+            "владелец",
+            "власник",
+            "właściciel",
+            "sahip",
+            "sahibi",
+            "ägare",
+            "eier",
+            "ejer",
+            "omistaja",
+            "所有者",
+            "オーナー",
+            "拥有者",
+            "擁有者",
+            "소유자",
+            "vlastník",
+            "tulajdonos",
+            "proprietar",
+            "κάτοχος",
+            "בעלים",
+            "المالك",
+            "مالك",
+            "pemilik",
+            "chủ sở hữu",
+            "เจ้าของ",
+            "sahibkar",
+        ),
+        "owner",
+    ),
+    **dict.fromkeys(
+        (
+            "manager",
+            "administrador",
+            "administradora",
+            "gestor",
+            "gestionnaire",
+            "administrateur",
+            "gestore",
+            "amministratore",
+            "gerente",
+            "beheerder",
+            "менеджер",
+            "администратор",
+            "адміністратор",
+            "menedżer",
+            "administrator",
+            "yönetici",
+            "ansvarig",
+            "hallintoihminen",
+            "マネージャー",
+            "管理者",
+            "管理员",
+            "管理員",
+            "관리자",
+            "správce",
+            "kezelő",
+            "διαχειριστής",
+            "מנהל",
+            "مدير",
+            "pengelola",
+            "người quản lý",
+            "ผู้จัดการ",
+            "verwalter",
+            "menecer",
+        ),
+        "manager",
+    ),
+    **dict.fromkeys(
+        (
+            "member",
+            "miembro",
+            "membre",
+            "mitglied",
+            "membro",
+            "lid",
+            "участник",
+            "член",
+            "учасник",
+            "członek",
+            "uczestnik",
+            "üye",
+            "medlem",
+            "jäsen",
+            "メンバー",
+            "成员",
+            "成員",
+            "회원",
+            "구성원",
+            "člen",
+            "tag",
+            "membru",
+            "μέλος",
+            "חבר",
+            "عضو",
+            "anggota",
+            "thành viên",
+            "สมาชิก",
+            "üzv",
+        ),
+        "member",
+    ),
+    **dict.fromkeys(
+        (
+            "invited",
+            "invitado",
+            "invitada",
+            "invité",
+            "invitée",
+            "eingeladen",
+            "invitato",
+            "convidado",
+            "uitgenodigd",
+            "приглашен",
+            "приглашенный",
+            "запрошено",
+            "zaproszono",
+            "zaproszony",
+            "davetli",
+            "davet edildi",
+            "inbjuden",
+            "invitert",
+            "inviteret",
+            "kutsuttu",
+            "招待済み",
+            "已邀请",
+            "已邀請",
+            "초대됨",
+            "pozván",
+            "meghívott",
+            "invitat",
+            "προσκεκλημένος",
+            "מוזמן",
+            "مدعو",
+            "diundang",
+            "đã mời",
+            "dəvət edilib",
+        ),
+        "invited",
+    ),
+    **dict.fromkeys(
+        (
+            "pending",
+            "pendiente",
+            "en attente",
+            "ausstehend",
+            "in sospeso",
+            "in attesa",
+            "pendente",
+            "in behandeling",
+            "ожидание",
+            "ожидает",
+            "очікує",
+            "oczekujący",
+            "oczekuje",
+            "beklemede",
+            "väntar",
+            "väntande",
+            "venter",
+            "afventer",
+            "odottaa",
+            "保留中",
+            "待处理",
+            "待處理",
+            "대기중",
+            "대기 중",
+            "čeká",
+            "függőben",
+            "în așteptare",
+            "σε εκκρεμότητα",
+            "בהמתנה",
+            "معلق",
+            "tertunda",
+            "đang chờ xử lý",
+            "gözləyir",
+        ),
+        "pending",
+    ),
+    **dict.fromkeys(
+        (
+            "banned",
+            "prohibido",
+            "vetado",
+            "bloqueado",
+            "expulsado",
+            "banni",
+            "bannie",
+            "exclu",
+            "gesperrt",
+            "ausgeschlossen",
+            "verbannt",
+            "bannato",
+            "escluso",
+            "banido",
+            "verbannen",
+            "geblokkeerd",
+            "заблокирован",
+            "заблоковано",
+            "zbanowany",
+            "zablokowany",
+            "yasaklı",
+            "yasaklandı",
+            "avstängd",
+            "spärrad",
+            "utestengt",
+            "udelukket",
+            "estetty",
+            "禁止",
+            "参加禁止",
+            "已禁止",
+            "차단됨",
+            "zakázán",
+            "kitiltva",
+            "interzis",
+            "αποκλεισμένος",
+            "חסום",
+            "محظور",
+            "dilarang",
+            "bị cấm",
+            "qadağan edilib",
+        ),
+        "banned",
+    ),
+}
+
+
+class Listed(msgspec.Struct, frozen=True):
+    """One person of the list. `since` is when they joined, in milliseconds, 0 unknown."""
+
+    native: str
+    name: str
+    standing: Standing
+    since: int = 0
+
+
+class Members(msgspec.Struct):
+    """A list of members; `unread` counts rows without an address that can be read, `title` is the group's name where told."""
+
+    listed: list[Listed]
+    title: str = ""
+    unread: int = 0
+
+
+class _Columns(msgspec.Struct, frozen=True):
+    address: int
+    name: int
+    standing: int
+    joined: int
+
+
+def looks_like_members(head: bytes) -> bool:
+    """Does a CSV that begins so list the members of a Google group?"""
+    title, rows = _rows(head.rpartition(b"\n")[0] or head)
+    if not rows:
+        return False
+    first = [one.strip().lower() for one in rows[0][:3]]
+    if first == ["email address", "nickname", "group status"]:
+        return True
+    columns = _columns(rows[1:] if len(rows) > 1 else rows)
+    return columns is not None and columns.address == 0 and len(rows[0]) >= 3 and (bool(title) or columns.standing == 2)
+
+
+def read_members(data: bytes) -> Members:
+    """The whole list."""
+    title, rows = _rows(data)
+    columns = _columns(rows)
+    if columns is None:
+        return Members([], title, len(rows))
+    found = Members([], title)
+    seen: dict[str, Listed] = {}
+    for number, row in enumerate(rows):
+        native = address(row[columns.address]) if columns.address < len(row) else ""
+        if not native:
+            found.unread += number > 0 and any(one.strip() for one in row)
+            continue
+        name = _cell(row, columns.name)
+        seen[native] = Listed(
+            native, "" if address(name) else name[:200], _standing(row, columns), _joined(row, columns.joined)
+        )
+    found.listed = list(seen.values())
+    return found
+
+
+def _rows(data: bytes) -> tuple[str, list[list[str]]]:
+    text = _text(data)
+    before = csv.field_size_limit(max(len(text), 1))
+    try:
+        rows = [row for row in _parsed(text) if any(one.strip() for one in row)]
+    finally:
+        csv.field_size_limit(before)
+    title = ""
+    if (
+        len(rows) > 1
+        and len([one for one in rows[0] if one.strip()]) == 1
+        and not address(rows[0][0])
+        and len(rows[1]) > 1
+    ):
+        title = rows[0][0].strip()
+        rows = rows[1:]
+    return title, rows
+
+
+def _text(data: bytes) -> str:
+    for mark, charset in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")):
+        if data.startswith(mark):
+            return data.decode(charset, "replace").replace("\0", "")
+    return text_of(data)
+
+
+def _parsed(text: str) -> Iterator[list[str]]:
+    first = text[:4096].partition("\n")[0]
+    mark = max(",;\t", key=first.count) if first else ","
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
+    while True:
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error:
+            continue
+        yield [one[:_LONGEST_FIELD] for one in row]
+
+
+def _columns(rows: list[list[str]]) -> _Columns | None:
+    """Which column is which, by what stands in most of the rows."""
+    sample = rows[:_SAMPLE]
+    width = min(max((len(row) for row in sample), default=0), 50)
+    addresses = [sum(bool(address(_cell(row, at))) for row in sample) for at in range(width)]
+    if not addresses or not max(addresses):
+        return None
+    where = addresses.index(max(addresses))
+    standings = [sum(_cell(row, at).casefold() in _WORDS for row in sample) for at in range(width)]
+    standing = standings.index(max(standings)) if max(standings) else -1
+    joined = next((at for at in range(width - 5) if any(_date(row, at) for row in sample)), -1)
+    name = where + 1 if where + 1 < width and where + 1 not in {standing, joined} else -1
+    return _Columns(where, name, standing, joined)
+
+
+def _cell(row: list[str], at: int) -> str:
+    return row[at].strip() if 0 <= at < len(row) else ""
+
+
+def _standing(row: list[str], columns: _Columns) -> Standing:
+    if columns.standing < 0:
+        return "member"
+    said = _cell(row, columns.standing).casefold()
+    return _WORDS.get(said, "unknown") if said else "member"
+
+
+def _date(row: list[str], at: int) -> int:
+    """The time in six columns, 0 where they hold none."""
+    parts = [_cell(row, at + one) for one in range(6)]
+    if not all(part.isascii() and part.isdigit() and len(part) <= 4 for part in parts):
+        return 0
+    year, month, day, hour, minute, second = map(int, parts)
+    if not 1995 <= year <= 2200:
+        return 0
+    try:
+        return int(datetime(year, month, day, hour, minute, second, tzinfo=UTC).timestamp() * 1000)
+    except ValueError:
+        return 0
+
+
+def _joined(row: list[str], at: int) -> int:
+    return _date(row, at) if at >= 0 else 0
