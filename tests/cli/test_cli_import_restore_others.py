@@ -20,7 +20,7 @@ WHO = ["Fern", "Moss", "Fern"]
 def telegram(folder: Path) -> tuple[Path, str]:
     messages = [
         {
-            "id": number, "type": "message", "date": f"2019-12-31T21:0{number}:00", 
+            "id": number, "type": "message", "date": f"2019-12-31T21:0{number}:00",
             "date_unixtime": str(1_577_826_000 + 60 * number),
             "from": who, "from_id": f"user{1000 + len(who)}", "text": text, "text_entities": [{"type": "plain", "text": text}],
         }
