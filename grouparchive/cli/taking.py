@@ -92,7 +92,8 @@ def formats_of(platform: str) -> list[type[FileConnector]]:
     Raises:
         UsageError: there is no such platform, or it has no exports that we read.
     """
-    names = [platform] if platform else registry.names()
+    # What belongs to no platform comes last: its kinds of export are told by less.
+    names = [platform] if platform else sorted(registry.names(), key=lambda name: (name == "generic", name))
     found = [one for name in names for one in getattr(registry.load(name), "formats", ())]
     if not found:
         raise UsageError(

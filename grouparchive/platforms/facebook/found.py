@@ -12,7 +12,7 @@ MODERATOR: Final = 50
 Author = MemberId | Literal[""]
 
 
-class Person(msgspec.Struct):
+class Person(msgspec.Struct, gc=False):
     """Somebody who was seen. `face` is the file name of their picture's address."""
 
     native: str
@@ -20,7 +20,7 @@ class Person(msgspec.Struct):
     face: str = ""
 
 
-class Picture(msgspec.Struct):
+class Picture(msgspec.Struct, gc=False):
     """A picture or video of a post. `file` is the file name of its address."""
 
     id: str
@@ -30,7 +30,7 @@ class Picture(msgspec.Struct):
     height: int = 0
 
 
-class Post(msgspec.Struct):
+class Post(msgspec.Struct, gc=False):
     """A post or a comment; of a comment, `post` is what it stands below and `parent` the comment that it answers. `seen` is
     when it was captured last, in milliseconds.
     """
@@ -44,12 +44,12 @@ class Post(msgspec.Struct):
     anonymous: bool = False
     text: str = ""
     mentions: tuple[MemberId, ...] = ()
-    pictures: list[Picture] = []
-    links: list[dict[str, str]] = []
-    shared: dict[str, Any] = {}
-    options: list[str] = []
+    pictures: tuple[Picture, ...] = ()
+    links: tuple[dict[str, str], ...] = ()
+    shared: dict[str, Any] | None = None
+    options: tuple[str, ...] = ()
     question: str = ""
-    counts: dict[str, Any] = {}
+    counts: dict[str, Any] | None = None
     seen: int = 0
 
     def merge(self, other: "Post") -> None:
@@ -67,7 +67,7 @@ class Post(msgspec.Struct):
         return bool(self.time and (self.text or self.pictures or self.links or self.shared or self.options))
 
 
-class Seen(msgspec.Struct):
+class Seen(msgspec.Struct, gc=False):
     """When somebody was last seen in a group, and as what."""
 
     time: int

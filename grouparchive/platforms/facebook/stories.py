@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any, Final
 
 from grouparchive.model.records import MemberId
@@ -188,10 +189,10 @@ class PostReader:
             elif key in {"external_url", "web_link"} or kind == "ExternalUrl":
                 link = clean_link(text_of(value.get("url")))
                 if link and all(known["url"] != link for known in post.links):
-                    post.links = [*post.links, {"url": link}]
+                    post.links = (*post.links, {"url": link})
             elif key == "question" or kind in {"Question", "QuestionPoll"}:
                 post.question = tidy(said(value.get("text")) or text_of(value.get("text")))[:20_000]
-                post.options = [tidy(option)[:2000] for option in _options(value)][:100]
+                post.options = tuple(tidy(option)[:2000] for option in islice(_options(value), 100))
 
     def _picture(self, post: Post, node: Node) -> None:
         id_ = node.get("id")
@@ -210,7 +211,7 @@ class PostReader:
         )
         known = next((one for one in post.pictures if one.id == id_), None)
         if known is None:
-            post.pictures = [*post.pictures, picture]
+            post.pictures = (*post.pictures, picture)
         elif picture.file and picture.width > known.width:
             known.file, known.width, known.height = picture.file, picture.width, picture.height
 
@@ -229,7 +230,7 @@ class PostReader:
         post.shared = {name: value for name, value in shared.items() if value}
 
     def _count(self, post: Post, key: str, value: Any) -> None:
-        counts = post.counts
+        counts = post.counts or {}
         match key:
             case "reaction_count" | "reactors" | "share_count" if isinstance(value, dict):
                 count = value.get("count", value.get("count_reduced"))

@@ -1,0 +1,169 @@
+"""CSV and its relatives, from any program: the encoding and the delimiter are found out, quotation marks may be wrong, and
+no row is taken whose size has no bound.
+"""
+
+import codecs
+import csv
+import re
+from collections.abc import Callable, Iterable, Iterator
+from typing import Final
+
+from grouparchive.errors import BadExport
+from grouparchive.platforms.files import Box
+from grouparchive.platforms.generic.blocks import blocks
+
+LONGEST: Final = 256 * 1024
+"""Bytes of a line."""
+MOST_LINES: Final = 50  # that one row may run over
+MOST: Final = 1024 * 1024  # characters of ten of them
+MOST_CELLS: Final = 2000
+MOST_BREAKS: Final = 20
+"""Line ends in one cell of a list of people: with more, a quotation mark that nobody closed has swallowed rows."""
+DELIMITERS: Final = ",;\t|"
+
+_HEAD: Final = 64 * 1024
+_QUOTED: Final = re.compile(r'"(?:[^"]|"")*+"?')
+_MARKS: Final = (
+    (codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"),
+)  # fmt: skip
+
+Tell = Callable[[str, str], None]
+"""tell(code, where): something could not be read."""
+
+
+def encoding_of(head: bytes, *, whole: bool) -> str:
+    """What the begin of a file is written in. Old programs write the encoding of their Windows: Western, or Cyrillic where
+    there are more letters of that sort than plain ones.
+    """
+    for mark, name in _MARKS:
+        if head.startswith(mark):
+            return name
+    if head[1:200:2].count(0) > 20:
+        return "utf-16-le"
+    if head[0:200:2].count(0) > 20:
+        return "utf-16-be"
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head, final=whole)
+    except UnicodeDecodeError:
+        high = sum(byte >= 0xC0 for byte in head)
+        plain = sum(chr(byte).isalpha() for byte in head if byte < 0x80)
+        return "cp1251" if high > plain / 2 and sum(byte >= 0xE0 for byte in head) > high / 2 else "cp1252"
+    return "utf-8"
+
+
+def delimiter_of(line: str) -> str:
+    """What stands between the cells of a header."""
+    bare = _QUOTED.sub("", line)
+    return max(DELIMITERS, key=bare.count)
+
+
+class Table:
+    """A file of rows. `header` is its first row that is not empty, `rows` gives the others with the number of their line.
+
+    `told` is "sep=;" as spreadsheets write it, and is no row.
+    """
+
+    def __init__(self, box: Box, entry: str) -> None:
+        self._box = box
+        self._entry = entry
+        head = box.head(entry, _HEAD)
+        self.encoding = encoding_of(head, whole=len(head) == box.entries[entry])
+        self._skip = 0
+        lines = [line.strip("\r") for line in head.decode(self.encoding, "replace").lstrip("\ufeff").split("\n")[:20]]
+        self.delimiter = ""
+        while lines and (not lines[0].strip(" \0,;\t") or re.fullmatch(r"sep=(.)", lines[0])):
+            told = re.fullmatch(r"sep=(.)", lines[0])
+            self.delimiter = told[1] if told else self.delimiter
+            lines.pop(0)
+            self._skip += 1
+        first = lines[0] if lines else ""
+        self.delimiter = self.delimiter or delimiter_of(first)
+        rows = self._parsed([(1, line + "\n") for line in lines], lambda *_: None)
+        self.header = [cell.strip() for cell in next(rows, (0, []))[1]]
+
+    def rows(self, tell: Tell) -> Iterator[tuple[int, list[str]]]:
+        """Each row below the header, with the number of its line.
+
+        Raises:
+            BadExport: nothing of the file can be read.
+        """
+        rows = self._parsed(self._lines(tell), tell)
+        next(rows, None)
+        yield from rows
+
+    def _lines(self, tell: Tell) -> Iterator[tuple[int, str]]:
+        """Lines as text. UTF-16 is decoded first: its line ends are no single bytes."""
+        wide = self.encoding.startswith("utf-16")
+        pieces: Iterable[bytes] = self._box.pieces(self._entry)
+        if wide:
+            pieces = narrowed(pieces, self.encoding)
+        encoding = "utf-8" if wide else self.encoding
+        for block in blocks(pieces, LONGEST):
+            for number, line in enumerate(block.lines, block.first):
+                if line is None:
+                    tell("line-too-long", f"line {number:,}")
+                elif number > self._skip:
+                    yield number, line.decode(encoding, "replace").replace("\0", "").removesuffix("\r") + "\n"
+            if block.broken:
+                tell("file-damaged", "")
+
+    def _parsed(self, lines: Iterable[tuple[int, str]], tell: Tell) -> Iterator[tuple[int, list[str]]]:
+        """Rows. Where a quotation mark is never closed, its lines are read again, each for itself."""
+        taken: list[tuple[int, str]] = []
+        lines = iter(lines)
+
+        def feed() -> Iterator[str]:
+            for number, line in lines:
+                taken.append((number, line))
+                if len(taken) > MOST_LINES or sum(len(one) for _, one in taken[-10:]) > MOST:
+                    raise csv.Error
+                yield line
+
+        source = feed()
+        while True:
+            reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
+            try:
+                row = next(reader, None)
+                lost = row is not None and len(taken) > 1 and any(cell.count("\n") > MOST_BREAKS for cell in row)
+            except csv.Error:
+                row, lost = [], True
+                source = feed()  # the one that raised has ended
+            again, taken[:] = taken[:], []
+            if row is None:
+                return
+            rows = self._singly(again, tell) if lost else iter([(again[0][0], row)] if again else [])
+            for number, cells in rows:
+                if len(cells) > MOST_CELLS:
+                    tell("row-unreadable", f"line {number:,}")
+                elif any(cell.strip() for cell in cells):
+                    yield number, cells
+
+    def _singly(self, lines: list[tuple[int, str]], tell: Tell) -> Iterator[tuple[int, list[str]]]:
+        """Each line as a row of its own, whatever quotation marks stand in it."""
+        for number, line in lines:
+            try:
+                cells = next(csv.reader([line], delimiter=self.delimiter, quoting=csv.QUOTE_NONE), [])
+            except csv.Error:
+                tell("row-unreadable", f"line {number:,}")
+            else:
+                yield number, [cell.strip().strip('"') for cell in cells]
+
+
+def lone(box: Box, pattern: str) -> str:
+    """The one file of a box, where its name ends as asked; "" otherwise."""
+    names = list(box.entries)
+    return names[0] if len(names) == 1 and re.fullmatch(pattern, names[0], re.IGNORECASE | re.DOTALL) else ""
+
+
+def narrowed(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
+    """UTF-16 as UTF-8, piece by piece."""
+    decoder = codecs.getincrementaldecoder(encoding)("replace")
+    first = True
+    try:
+        for piece in pieces:
+            text = decoder.decode(piece)
+            yield (text.removeprefix("\ufeff") if first else text).encode("utf-8", "replace")
+            first = False
+    except BadExport:
+        yield decoder.decode(b"", final=True).encode("utf-8", "replace")
+        raise
