@@ -21,10 +21,11 @@ from grouparchive.cli.times import age, when
 from grouparchive.errors import Damaged, GroupArchiveError, PlatformError, UsageError
 from grouparchive.model.records import Gap, Known
 from grouparchive.platforms import registry
-from grouparchive.platforms.files import Choices
+from grouparchive.platforms.files import Choices, due_days
 
 NEW_GAPS = 3
 FOLDER = "folder"
+_DAY = 86_400_000
 COMMIT_SECONDS = 180.0
 _COUNTS = ("groups", "channels", "members", "messages", "attachments", "new")
 
@@ -202,7 +203,10 @@ def _note(run: Run, name: str, last: LastRun) -> None:
     before = run.profile.last_run(name)
     good = last.time if last.code in {0, NEW_GAPS} else before.good if before else 0
     gaps = last.gaps if last.code in {0, NEW_GAPS} else before.gaps if before else {}
-    noted = LastRun(time=last.time, code=last.code, good=good, new=last.new, grown=max(0, last.grown), gaps=gaps)
+    fed = last.time if last.new else before.fed if before else 0
+    noted = LastRun(
+        time=last.time, code=last.code, good=good, new=last.new, grown=max(0, last.grown), fed=fed, gaps=gaps
+    )
     try:
         run.profile.save_run(name, noted)
     except OSError:
@@ -226,7 +230,9 @@ def status(context: click.Context) -> None:
     rows = []
     for name, kept in run.profile.each_source():
         last = run.profile.last_run(name)
-        rows.append([name, kept.platform, *_row(last)])
+        days = due_days(kept.options.get("due", ""))
+        due = ((last.fed if last else 0) or int(time.time() * 1000)) + days * _DAY if days else 0
+        rows.append([name, kept.platform, *_row(last), _due(due)])
         run.output.event(
             "source",
             name=name,
@@ -237,10 +243,15 @@ def status(context: click.Context) -> None:
             new=last.new if last else 0,
             grown=last.grown if last else 0,
             gaps=as_list(Counter(last.gaps)) if last else [],
+            due=due or None,
+            overdue=bool(due) and due < time.time() * 1000,
         )
     run.output.line()
     if rows:
-        run.output.table(["source", "platform", "last good run", "age", "last result", "new", "grown by", "gaps"], rows)
+        run.output.table(
+            ["source", "platform", "last good run", "age", "last result", "new", "grown by", "gaps", "next export"],
+            rows,
+        )
     else:
         run.output.line("There is no source yet. Add one with: grouparchive source add NAME PLATFORM ...")
     if archive.damage:
@@ -256,6 +267,14 @@ def _tell_archive(run: Run, archive: Archive, path: Path) -> None:
         f"the newest of {when(newest)} ({age(newest)} ago)"
     )
     run.output.event("archive", commits=len(commits), bytes=path.stat().st_size, newest=newest)
+
+
+def _due(due: int) -> str:
+    """When the next export of a folder source is due."""
+    if not due:
+        return ""
+    left = due / 1000 - time.time()
+    return f"due in {duration(left)}" if left > 0 else f"overdue by {duration(-left)}"
 
 
 def _row(last: LastRun | None) -> list[str | int]:

@@ -58,6 +58,7 @@ class LastRun(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     good: int = 0
     new: int = 0  # records the archive did not have
     grown: int = 0  # bytes
+    fed: int = 0  # the last time that a folder of exports had something new, in milliseconds
     gaps: dict[str, int] = {}
 
 

@@ -130,3 +130,20 @@ def test_a_folder_source_takes_exports_as_they_appear(ready: Machine, tmp_path: 
     (folder / "WhatsApp Chat with Torn.zip").write_bytes(b"PK\x03\x04 torn")
     broken: Any = ready.run("backup", "phone", "--json", code=3).done
     assert broken["gaps"] == [{"code": "file-damaged", "count": 1}]
+
+
+def test_an_export_that_is_overdue_is_said_so(ready: Machine, tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    folder.mkdir()
+    assert (
+        "30d" in ready.run("source", "add", "phone", "whatsapp", f"folder={folder}", "due=often", "--json", code=2).err
+    )
+    ready.run("source", "add", "phone", "whatsapp", f"folder={folder}", "due=30d")
+    chat(folder, LINES)
+    ready.run("backup", "phone")
+    assert "due in 30 days" in ready.run("status").out
+    noted = next(ready.profile.rglob("runs/phone.json"))
+    noted.write_text(re.sub(r'"fed":\d+', '"fed":1600000000000', noted.read_text()))
+    assert "overdue by" in ready.run("status").out
+    (told_,) = [one for one in ready.run("status", "--json").events if one["event"] == "source"]
+    assert told_["overdue"]

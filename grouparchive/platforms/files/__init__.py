@@ -2,6 +2,6 @@
 
 from grouparchive.platforms.files.box import Box, open_box
 from grouparchive.platforms.files.connector import Choices, FileConnector, Sightings, in_pages
-from grouparchive.platforms.files.platform import FilePlatform
+from grouparchive.platforms.files.platform import FilePlatform, due_days
 
-__all__ = ["Box", "Choices", "FileConnector", "FilePlatform", "Sightings", "in_pages", "open_box"]
+__all__ = ["Box", "Choices", "FileConnector", "FilePlatform", "Sightings", "due_days", "in_pages", "open_box"]

@@ -1,5 +1,6 @@
 """A platform of which we read export files only: what the registry holds for it."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import ClassVar, NoReturn
@@ -8,6 +9,18 @@ from grouparchive.errors import UsageError
 from grouparchive.model.ports import Check, Connector, Identify, Messenger, OpenBlob, Option, Source, Target
 from grouparchive.model.records import AnyRecord, Message, RoomKey
 from grouparchive.platforms.files.connector import FileConnector
+
+
+def due_days(due: str) -> int:
+    """How many days may pass between two exports; 0 where nobody says.
+
+    Raises:
+        UsageError: it is no number of days.
+    """
+    found = re.fullmatch(r"([1-9]\d{0,3})d", due)
+    if due and not found:
+        raise UsageError("due=... is a number of days", hint="For example: due=30d")
+    return int(found[1]) if found else 0
 
 
 class FilePlatform:
@@ -21,6 +34,7 @@ class FilePlatform:
     name: ClassVar[str]
     options: ClassVar[Mapping[str, Option]] = {
         "folder": Option(help="the folder into which you put export files; new ones are taken in", required=True),
+        "due": Option(help="how often a new export is due, as 30d: `status` says when one is overdue"),
         "group": Option(help="the group's name, where the files do not say it"),
         "timezone": Option(
             help="the time zone of local times in the files, as Asia/Baku; that of this machine by default"
@@ -36,8 +50,9 @@ class FilePlatform:
         """Look at the folder.
 
         Raises:
-            UsageError: it is not there.
+            UsageError: it is not there, or `due` is no number of days.
         """
+        due_days(source.options.get("due", ""))
         if not Path(source.options["folder"]).is_dir():
             raise UsageError("there is no such folder", hint="Make it first, or check folder=...")
         return Check(
