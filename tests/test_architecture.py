@@ -38,8 +38,18 @@ ONLY_IN = {
     "pickle": (),
     "click": ("grouparchive/cli/",),
     "subprocess": ("grouparchive/cli/", "grouparchive/demo/"),
-    "sqlite3": ("grouparchive/archive/", "grouparchive/platforms/sandbox", "grouparchive/demo/"),
-    "cryptography": ("grouparchive/crypto/", "grouparchive/archive/", "grouparchive/platforms/matrix/"),
+    "sqlite3": (
+        "grouparchive/archive/",
+        "grouparchive/platforms/sandbox",
+        "grouparchive/platforms/whatsapp/sqlite_file.py",
+        "grouparchive/demo/",
+    ),
+    "cryptography": (
+        "grouparchive/crypto/",
+        "grouparchive/archive/",
+        "grouparchive/platforms/matrix/",
+        "grouparchive/platforms/whatsapp/crypt15.py",
+    ),
     "getpass": ("grouparchive/cli/",),
     "random": ("grouparchive/demo/",),
 }

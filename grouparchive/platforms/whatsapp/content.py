@@ -1,0 +1,221 @@
+"""Messages of a WhatsApp database as records. Pure work on what `store` gives: no tables, no files."""
+
+import json
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Any, Final, Literal
+
+from grouparchive.model.ports import MediaRequest
+from grouparchive.model.records import (
+    AnyRecord,
+    Gap,
+    Known,
+    Media,
+    MemberId,
+    Message,
+    Poll,
+    Reaction,
+    Ref,
+    Tombstone,
+    Vote,
+)
+from grouparchive.platforms.files import Sightings
+from grouparchive.platforms.whatsapp import notices
+from grouparchive.platforms.whatsapp.store import Added, Entry
+
+MOST_TEXT: Final = 1_000_000
+Kind = Literal["text", "image", "video", "audio", "file", "sticker", "location", "contact", "poll", "service", "other"]
+_TYPES: Final[dict[int, Kind]] = {
+    0: "text", 1: "image", 2: "audio", 3: "video", 4: "contact", 5: "location", 7: "service", 9: "file", 10: "service",
+    13: "video", 14: "contact", 16: "location", 20: "sticker", 42: "image", 43: "video", 66: "poll", 82: "audio",
+    90: "service", 106: "poll",
+}  # fmt: skip
+_ONCE: Final = frozenset({42, 43, 82})
+_MENTION: Final = re.compile(r"@(\d{5,20})(?!\d)")
+_Attach = Callable[[Ref, str, str, str], MediaRequest | None]
+
+
+class Content:
+    """Makes records of one group.
+
+    Args:
+        group: its ref, which is that of its channel.
+        person: the id behind an address, "" being the owner of the phone.
+        attach: asks for a file: ref, path, type, what the database calls it.
+        sightings: where who was seen is noted; None where the whole roster is known.
+    """
+
+    def __init__(
+        self, group: Ref, person: Callable[[str], MemberId], attach: _Attach, sightings: Sightings | None
+    ) -> None:
+        self._group = group
+        self._person = person
+        self._attach = attach
+        self._sightings = sightings
+        self._counts: Counter[tuple[str, str, bool]] = Counter()
+        self._polls: dict[int, dict[int, str]] = {}
+
+    def records(self, entry: Entry, media: list[MediaRequest]) -> Iterator[AnyRecord]:
+        """What a message becomes; the files that it mentions go to `media`."""
+        if not entry.key:
+            self._counts[Known.MESSAGE_UNREADABLE, "a message without its id", False] += 1
+            return
+        entry.key = entry.key[:900]
+        if entry.revoked is not None:
+            yield self._deletion(entry)
+            return
+        kind = _TYPES.get(entry.type, "other")
+        if entry.action >= 0 or kind == "service":
+            yield self._service(entry)
+            return
+        author = self._author(entry)
+        text, mentions = self._cleaned(self._bounded(entry.text), entry)
+        data: dict[str, Any] = {}
+        if kind == "other":
+            data["type"] = entry.type
+        if entry.type in _ONCE:
+            data["view_once"] = True
+        if entry.place:
+            data |= {"geo": f"geo:{entry.place[0]},{entry.place[1]}", "place": entry.place[2]}
+        if entry.cards:
+            data["vcard"] = list(entry.cards)
+        file = self._file(entry, kind, media)
+        yield Message(
+            channel=self._group, ref=entry.key, time=entry.time, author=author, type=kind, text=text, mentions=mentions,
+            reply_to=entry.reply_to[:900], media=file, poll=self._poll(entry, kind, text), version=entry.edited,
+            edited=entry.edited, data=self._bounded(json.dumps(data)) if data else "",
+        )  # fmt: skip
+        self._seen(author, entry.time)
+
+    def added(self, added: Added, entry: Entry | None) -> Iterator[AnyRecord]:
+        """A reaction or a vote on a message."""
+        if entry is None or not added.key or entry.revoked is not None:
+            return
+        author = self._person("" if added.mine else added.sender) if added.mine or added.sender else ""
+        ref, time = f"{added.key[:900]}", added.time
+        if added.emoji:
+            yield Reaction(
+                channel=self._group, ref=ref, target=entry.key, time=time, author=author, key=added.emoji[:16_384]
+            )
+        elif added.chosen is not None:
+            options = self._polls.get(entry.row, {})
+            yield Vote(
+                channel=self._group, ref=ref, target=entry.key, time=time, author=author,
+                choices=tuple(options[one] for one in added.chosen if one in options),
+            )  # fmt: skip
+
+    def gaps(self) -> Iterator[Gap]:
+        """What could not be had."""
+        for (code, detail, limit), count in sorted(self._counts.items()):
+            yield Gap(code=code, scope=self._group, detail=detail, count=count, limit=limit)
+
+    def _author(self, entry: Entry) -> MemberId | Literal[""]:
+        return self._person("" if entry.mine else entry.sender) if entry.mine or entry.sender else ""
+
+    def _seen(self, member: MemberId | Literal[""], time: int, state: Literal["join", "leave"] = "join") -> None:
+        if member and self._sightings is not None:
+            self._sightings.note(self._group, member, time, state)
+
+    def _bounded(self, text: str) -> str:
+        if len(text) <= MOST_TEXT:
+            return text
+        self._counts[Known.LINE_TOO_LONG, "the end of a message was cut off", False] += 1
+        return text[:MOST_TEXT]
+
+    def _cleaned(self, text: str, entry: Entry) -> tuple[str, tuple[MemberId, ...]]:
+        """A text with its mentions as ids. Behind an "@" stand the digits of a number or of a hidden address."""
+        known = {spelt: address for spelt, address in entry.mentions if spelt and address}
+        found: dict[MemberId, None] = {self._person(address): None for address in known.values()}
+
+        def named(match: re.Match[str]) -> str:
+            address = known.get(match[1]) or (f"{match[1]}@s.whatsapp.net" if 7 <= len(match[1]) <= 15 else "")
+            if not address:
+                return match[0]
+            member = self._person(address)
+            found[member] = None
+            return f"{{member:{member}}}"
+
+        return _MENTION.sub(named, text), tuple(found)
+
+    def _file(self, entry: Entry, kind: Kind, media: list[MediaRequest]) -> tuple[Media, ...]:
+        if not (entry.path or entry.mime or entry.size) or kind in {"location", "contact", "poll"}:
+            return ()
+        ref = f"{self._group}/{entry.key}/0"
+        # A file's own name is typed by people; the phone's names hold a date and a number.
+        name = (entry.name or entry.path.rpartition("/")[2])[:1000]
+        wanted = self._attach(ref, entry.path, entry.mime[:200], name)
+        if wanted:
+            media.append(wanted)
+        size = wanted.size if wanted else entry.size
+        return (
+            Media(
+                ref=ref, name=name, mime=entry.mime[:200], size=size, width=entry.width, height=entry.height,
+                duration=entry.seconds * 1000,
+            ),
+        )  # fmt: skip
+
+    def _poll(self, entry: Entry, kind: Kind, question: str) -> Poll | None:
+        if kind != "poll" and not entry.options:
+            return None
+        self._polls[entry.row] = {id_: str(at) for at, (id_, _) in enumerate(entry.options)}
+        if len(self._polls) > 1000:  # votes come with their message
+            self._polls = {entry.row: self._polls[entry.row]}
+        options = tuple((str(at), text[:10_000]) for at, (_, text) in enumerate(entry.options))
+        return Poll(question=question, options=options, choices=entry.choices)
+
+    def _deletion(self, entry: Entry) -> Tombstone:
+        """What was deleted was there: an earlier export may hold it."""
+        by = self._person(entry.revoked_by) if entry.revoked_by else self._author(entry)
+        self._seen(self._author(entry), entry.time)
+        target = (entry.revoked or entry.key)[:900]
+        return Tombstone(
+            channel=self._group, ref=f"{target}/deleted", target=target, time=entry.revoked_at or entry.time, author=by
+        )
+
+    def _service(self, entry: Entry) -> Message:
+        if entry.action < 0:
+            call = json.dumps({"action": "call"})
+            return Message(
+                channel=self._group, ref=entry.key, time=entry.time, author=self._author(entry), type="service",
+                text="a call", data=call,
+            )  # fmt: skip
+        actor = self._author(entry)
+        people = list(dict.fromkeys(self._person(address) for address in entry.people))
+        if entry.joined:
+            people.append(self._person(""))
+        numbers = tuple(self._person(address) if address else "" for address in entry.numbers)
+        self._moves(entry.action, actor, people, numbers, entry.time)
+        text, mentioned = self._cleaned(self._bounded(entry.text), entry)
+        line = notices.told(
+            entry.action, _label(actor), ", ".join(map(_label, people)), text, (_label(numbers[0]), _label(numbers[1]))
+        )
+        everybody = dict.fromkeys([*people, *filter(None, numbers), *mentioned])
+        data: dict[str, Any] = {"action": notices.action_of(entry.action), "number": entry.action}
+        if entry.before:
+            data["before"] = entry.before[:10_000]
+        return Message(
+            channel=self._group, ref=entry.key, time=entry.time, author=actor, type="service", text=line[:MOST_TEXT],
+            mentions=tuple(everybody), data=json.dumps(data),
+        )  # fmt: skip
+
+    def _moves(
+        self, action: int, actor: MemberId | Literal[""], people: list[MemberId], numbers: tuple[str, ...], time: int
+    ) -> None:
+        """Who came and who went."""
+        about: list[Any] = people or [actor]
+        if action in notices.LEFT | notices.REMOVED:
+            for member in about:
+                self._seen(member, time, "leave")
+        elif action in notices.ADDED | notices.JOINED:
+            for member in about:
+                self._seen(member, time)
+        elif action in notices.NUMBER:
+            self._seen(numbers[0], time, "leave")
+            self._seen(numbers[1], time)
+        if action not in notices.LEFT:
+            self._seen(actor, time)
+
+
+def _label(member: str) -> str:
+    return f"{{member:{member}}}" if member else ""
