@@ -92,13 +92,15 @@ def _mail(rng: random.Random, number: int, people: list[tuple[str, str]], bodies
     head = (
         f"From {address} {time.strftime('%a %b %d %H:%M:%S %Y', day)}\n"
         f"Return-Path: <garden-bounces@lists.example.org>\n"
-        f"Received: from mx.example.org (mx.example.org [192.0.2.7])\n\tby lists.example.org (Postfix) with ESMTPS id {number:X}\n"  # noqa: E501
+        "Received: from mx.example.org (mx.example.org [192.0.2.7])\n"
+        f"\tby lists.example.org (Postfix) with ESMTPS id {number:X}\n"
         f"\tfor <{LIST}>; {date}\n"
         f"DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.org; s=2020;\n\th=from:to:subject:date;\n\tb="
         + blob[:300].decode().replace("\n", "\n\t ")
         + f"\nX-Received: by 2002:a05 with SMTP id {number}; {date}\n"
         f"X-Google-Smtp-Source: {blob[:120].decode().replace(chr(10), '')}\n"
-        f"From: {name} <{address}>\nTo: {LIST}\nSubject: {subject}\nDate: {date}\nMessage-ID: <m{number}@example.org>\n{answered}"  # noqa: E501
+        f"From: {name} <{address}>\nTo: {LIST}\nSubject: {subject}\nDate: {date}\n"
+        f"Message-ID: <m{number}@example.org>\n{answered}"
         f"X-BeenThere: {LIST}\nX-Mailman-Version: 2.1.39\nPrecedence: list\nList-Id: The garden <garden.lists.example.org>\n"
         f"List-Unsubscribe: <mailto:garden-request@lists.example.org?subject=unsubscribe>\nList-Post: <mailto:{LIST}>\n"
         f"List-Help: <mailto:garden-request@lists.example.org?subject=help>\nMIME-Version: 1.0\n"

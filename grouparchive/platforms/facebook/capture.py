@@ -11,6 +11,7 @@ from grouparchive.errors import NotFound
 from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.ports import Identify, MediaRequest
 from grouparchive.platforms.facebook.captured import Captured
+from grouparchive.platforms.facebook.files import nearest
 from grouparchive.platforms.facebook.found import Found
 from grouparchive.platforms.facebook.graph import Walker
 from grouparchive.platforms.facebook.har import Answer, answers, body_at, opened, places
@@ -49,7 +50,7 @@ class FacebookCapture(Captured):
     @classmethod
     def recognises(cls, box: Box, choices: Choices) -> bool:  # noqa: ARG003 - the contract's signature
         """A HAR that speaks of Facebook near its beginning."""
-        return any(_is_capture(box, name) for name in box.entries)
+        return any(_is_capture(box, name) for name in nearest(box, ".har", ".har.gz"))
 
     def media(self, ref: str) -> Iterator[bytes]:
         """A picture's bytes.

@@ -22,7 +22,7 @@ from grouparchive.model.records import (
     Roster,
     Vote,
 )
-from grouparchive.platforms.facebook.files import mime_of
+from grouparchive.platforms.facebook.files import mime_of, nearest
 from grouparchive.platforms.facebook.own import LIMITS, Own, Row, sorted_rows
 from grouparchive.platforms.facebook.posts import Recorded, record
 from grouparchive.platforms.facebook.repair import tidy
@@ -80,17 +80,12 @@ class FacebookDownload(ThreadReader):
             return False
         if any(map(_MARKS.fullmatch, box.entries)):
             return True
-        threads = 0
-        for name in box.entries:
-            if not name.endswith(".json") or threads > 50:
-                continue
+        for name in nearest(box, ".json"):
             head = box.head(name)
             if any(key in head for key in _KEYS) or b'"threadName"' in head:
                 return True
-            if is_thread(name):
-                threads += 1
-                if any(mark in head for mark in _MESSENGER):
-                    return True
+            if is_thread(name) and any(mark in head for mark in _MESSENGER):
+                return True
         return False
 
     def groups(self) -> Iterator[Group]:

@@ -5,6 +5,7 @@ from typing import Final
 from grouparchive.platforms.facebook.repair import repaired
 from grouparchive.platforms.files import Box
 
+_FEW: Final = 40
 _MIMES: Final = {
     "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp",
     "heic": "image/heic", "mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm", "mkv": "video/x-matroska",
@@ -17,6 +18,12 @@ _MIMES: Final = {
 def mime_of(name: str) -> str:
     """The kind of a file, by its ending; "" where that is none that we know."""
     return _MIMES.get(name.rpartition(".")[2].lower(), "")
+
+
+def nearest(box: Box, *ends: str) -> list[str]:
+    """The names with one of these endings that lie nearest to the top, not more than can be looked into quickly."""
+    names = [name for name in box.entries if name.lower().endswith(ends)]
+    return sorted(names, key=lambda name: (name.count("/"), name))[:_FEW]
 
 
 class Finder:

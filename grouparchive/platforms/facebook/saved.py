@@ -10,7 +10,7 @@ from grouparchive.errors import BadExport
 from grouparchive.model.ports import Identify, MediaRequest
 from grouparchive.model.records import Known
 from grouparchive.platforms.facebook.captured import Captured
-from grouparchive.platforms.facebook.files import Finder, mime_of
+from grouparchive.platforms.facebook.files import Finder, mime_of, nearest
 from grouparchive.platforms.facebook.found import Found
 from grouparchive.platforms.facebook.graph import Walker
 from grouparchive.platforms.facebook.mhtml import html_of
@@ -34,7 +34,7 @@ class FacebookPage(Captured):
     @classmethod
     def recognises(cls, box: Box, choices: Choices) -> bool:  # noqa: ARG003 - the contract's signature
         """A page that names a group of Facebook near its beginning."""
-        return any(_is_page(box, name) for name in box.entries)
+        return any(_is_page(box, name) for name in nearest(box, ".html", ".htm", ".mht", ".mhtml"))
 
     def _read(self, found: Found) -> None:
         walker = Walker(found, self._who)

@@ -7,6 +7,7 @@ from typing import IO, ClassVar, Final, Literal
 from grouparchive.errors import BadExport
 from grouparchive.model.records import Known
 from grouparchive.platforms.facebook.captured import Captured
+from grouparchive.platforms.facebook.files import nearest
 from grouparchive.platforms.facebook.found import Found
 from grouparchive.platforms.facebook.nodes import file_of
 from grouparchive.platforms.facebook.people import native_of
@@ -37,7 +38,7 @@ class FacebookMembersTable(Captured):
     @classmethod
     def recognises(cls, box: Box, choices: Choices) -> bool:  # noqa: ARG003 - the contract's signature
         """By the names of its columns."""
-        return any(_is_table(box, name) for name in box.entries)
+        return any(_is_table(box, name) for name in nearest(box, ".csv", ".txt", ".tsv"))
 
     def _read(self, found: Found) -> None:
         unreadable = details = 0

@@ -28,6 +28,8 @@ _PLACE: Final = re.compile(
     r"(?:.*/)?messages/[a-z0-9_]{3,40}/(?P<folder>[^/]+)/message_(?P<n>\d{1,6})\.(?P<kind>json|html)"
 )
 _NEAR: Final = re.compile(r"(?:.*/)?(?:(?P<folder>[^/]+)/)?message_(?P<n>\d{1,6})\.(?P<kind>json|html)")
+_ENCRYPTED: Final = re.compile(r"(?:[^/]+/){0,2}[^/]+\.json")
+"""The separate download of encrypted chats: all in one folder, a file each."""
 _ID: Final = re.compile(r"(?:.*_)?(?P<id>[A-Za-z0-9-]{6,40}|\d{1,40})")
 _PEOPLE: Final = re.compile(
     r"(?:Participants|Teilnehmer|Participantes|Partecipanti|Участники|Deelnemers)\s*:\s*(.{1,20000})", re.DOTALL
@@ -69,7 +71,9 @@ class ThreadReader(FileConnector):
             for name in self.box.entries:
                 if place := _PLACE.fullmatch(name) or _NEAR.fullmatch(name):
                     found.setdefault(place["folder"] or "", []).append(name)
-                elif name.endswith(".json") and b'"threadName"' in self.box.head(name, 65_536):
+            encrypted = _ENCRYPTED.fullmatch
+            for name in filter(encrypted, self.box.entries if not found else ()):
+                if b'"threadName"' in self.box.head(name):
                     found.setdefault(name, []).append(name)
             heads = [self._head(folder, sorted(files, key=_order)) for folder, files in sorted(found.items())]
             self._heads = {}

@@ -22,7 +22,7 @@ from grouparchive.model.records import (
     Record,
     Roster,
 )
-from grouparchive.platforms.facebook.files import mime_of
+from grouparchive.platforms.facebook.files import mime_of, nearest
 from grouparchive.platforms.facebook.posts import LONGEST
 from grouparchive.platforms.facebook.repair import tidy
 from grouparchive.platforms.facebook.threads import Head, ThreadReader
@@ -80,9 +80,7 @@ class InstagramDownload(ThreadReader):
             return False
         if any(map(_MARKS.fullmatch, box.entries)):
             return True
-        for name in box.entries:
-            if not name.endswith((".json", ".html")):
-                continue
+        for name in nearest(box, ".json", ".html"):
             head = box.head(name)
             if PLACE.fullmatch(name) and (any(key in head for key in _KEYS) or b"instagram.com/" in head):
                 return True

@@ -42,62 +42,22 @@ _FOLDER = re.compile(r"(?:.*/)?([^/@\s]+@[^/@\s]+\.[^/@\s]+)/(?:[^/]+/)?[^/]+\.(
 _LOOKED_AT: Final = 200
 _MOST_INFO: Final = 1 << 20
 _ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]]+@[^\s@<>,;:\"()\[\]]+\.[^\s@<>,;:\"()\[\]]+")
-_NAMES = frozenset(
-    {
-        "name",
-        "group name",
-        "nombre",
-        "nombre del grupo",
-        "nom",
-        "nom du groupe",
-        "nome",
-        "nome del gruppo",
-        "nome do grupo",
-        "gruppenname",
-        "naam",
-        "groepsnaam",
-        "название",
-        "название группы",
-        "имя",
-        "nazwa",
-        "nazwa grupy",
-        "grup adı",
-        "ad",
-        "namn",
-        "navn",
-        "nimi",
-        "グループ名",
-        "名称",
-        "群组名称",
-        "이름",
-        "назва",
-    }
-)
-_ABOUT = frozenset(
-    {
-        "description",
-        "group description",
-        "descripción",
-        "descripción del grupo",
-        "beschreibung",
-        "gruppenbeschreibung",
-        "descrizione",
-        "descrição",
-        "beschrijving",
-        "описание",
-        "opis",
-        "açıklama",
-        "beskrivning",
-        "beskrivelse",
-        "kuvaus",
-        "説明",
-        "说明",
-        "説明文",
-        "설명",
-        "опис",
-        "təsvir",
-    }
-)
+
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(word.strip() for line in text.strip().split("\n") for word in line.split("|"))
+
+
+_NAMES = _words("""
+    name | group name | nombre | nombre del grupo | nom | nom du groupe | nome | nome del gruppo
+    nome do grupo | gruppenname | naam | groepsnaam | название | название группы | имя | nazwa | nazwa grupy
+    grup adı | ad | namn | navn | nimi | グループ名 | 名称 | 群组名称 | 이름 | назва
+""")
+_ABOUT = _words("""
+    description | group description | descripción | descripción del grupo | beschreibung | gruppenbeschreibung
+    descrizione | descrição | beschrijving | описание | opis | açıklama | beskrivning | beskrivelse | kuvaus
+    説明 | 说明 | 説明文 | 설명 | опис | təsvir
+""")
 
 
 class GoogleGroup(MailBox):

@@ -148,7 +148,7 @@ class MailBox(FileConnector):
                     continue
                 if posted is None:
                     continue
-                lost.update(posted.lost)
+                lost.update(set(posted.lost))
                 lost["formatting-left-out"] += posted.unformatted
                 message = posted.message
                 if posted.seen and message.time >= seen.get(message.author, 0):

@@ -124,7 +124,7 @@ def walk(raw: Raw, start: int, headers: dict[bytes, bytes], kind: str = "", boun
     if boundary and isinstance(raw, bytes) and kind.startswith("multipart/"):
         found = Walked(items=[], cut=[], kinds=set())
         ways = (1,) if kind == "multipart/alternative" else ()
-        if _quickly(raw, start, len(raw), boundary, kind, ways, found):
+        if _quickly(raw, start, len(raw), boundary, kind, ways, found) and found.items:
             return found
     return _Walk(raw, start).run(headers)
 

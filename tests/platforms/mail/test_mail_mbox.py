@@ -184,8 +184,8 @@ def test_a_list_is_a_group_with_one_channel(tmp_path: Path) -> None:
         ("X-BeenThere: Garden@Lists.Example.org\n", LIST),
         ("List-Id: <garden.lists.example.org>\nPrecedence: list\n", LIST),
         ("X-Google-Groups: garden\n", "garden@googlegroups.com"),
-        (("List-ID: <garden.googlegroups.com>\nList-Post: <https://groups.google.com/group/garden/post>,"
-         " <mailto:garden@googlegroups.com>\n"), "garden@googlegroups.com"),
+        ("List-ID: <garden.googlegroups.com>\nList-Post: <https://g.example/post>, <mailto:garden@googlegroups.com>\n",
+         "garden@googlegroups.com"),
         ("Mailing-List: list garden@yahoogroups.example; contact x@y.example\n", "garden@yahoogroups.example"),
         ("List-Id: a/b <b.a.example.com>\nList-Post: <mailto:reply+SECRET@example.com>\n", "b@a.example.com"),
     ],
