@@ -54,7 +54,7 @@ def millis(value: str, order: Order, zone: tzinfo) -> int:
     hour = int(match[5] or 0)
     if match[8]:
         hour = hour % 12 + 12 * (match[8] in "Pp")
-    year += 2000 if year < 100 else 0
+    year += 2000 if len(match[1] if len(match[1]) > 2 or order == "ymd" else match[4]) == 2 else 0
     told = match[9]
     try:
         if told:

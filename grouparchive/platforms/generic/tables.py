@@ -18,7 +18,7 @@ MOST_LINES: Final = 50  # that one row may run over
 MOST: Final = 1024 * 1024  # characters of ten of them
 MOST_CELLS: Final = 2000
 MOST_BREAKS: Final = 20
-"""Line ends in one cell of a list of people: with more, a quotation mark that nobody closed has swallowed rows."""
+"""Line ends in one cell of a list of people."""
 DELIMITERS: Final = ",;\t|"
 
 _HEAD: Final = 64 * 1024
@@ -124,35 +124,41 @@ class Table:
             reader = csv.reader(source, delimiter=self.delimiter, skipinitialspace=True)
             try:
                 row = next(reader, None)
-                lost = row is not None and len(taken) > 1 and any(cell.count("\n") > MOST_BREAKS for cell in row)
+                lost = row is not None and len(taken) > 1 and _runaway(row, taken)
             except csv.Error:
                 row, lost = [], True
                 source = feed()  # the one that raised has ended
             again, taken[:] = taken[:], []
             if row is None:
                 return
-            rows = self._singly(again, tell) if lost else iter([(again[0][0], row)] if again else [])
+            rows = self._singly(again) if lost else iter([(again[0][0], row)] if again else [])
             for number, cells in rows:
                 if len(cells) > MOST_CELLS:
                     tell("row-unreadable", f"line {number:,}")
                 elif any(cell.strip() for cell in cells):
                     yield number, cells
 
-    def _singly(self, lines: list[tuple[int, str]], tell: Tell) -> Iterator[tuple[int, list[str]]]:
+    def _singly(self, lines: list[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
         """Each line as a row of its own, whatever quotation marks stand in it."""
         for number, line in lines:
             try:
-                cells = next(csv.reader([line], delimiter=self.delimiter, quoting=csv.QUOTE_NONE), [])
+                even = line.count('"') % 2 == 0
+                cells = next(csv.reader([line], delimiter=self.delimiter, skipinitialspace=True), []) if even else []
             except csv.Error:
-                tell("row-unreadable", f"line {number:,}")
-            else:
-                yield number, [cell.strip().strip('"') for cell in cells]
+                cells = []
+            yield number, cells or [cell.strip().strip('"') for cell in line.split(self.delimiter)]
 
 
 def lone(box: Box, pattern: str) -> str:
     """The one file of a box, where its name ends as asked; "" otherwise."""
     names = list(box.entries)
     return names[0] if len(names) == 1 and re.fullmatch(pattern, names[0], re.IGNORECASE | re.DOTALL) else ""
+
+
+def _runaway(row: list[str], lines: list[tuple[int, str]]) -> bool:
+    """Has a quotation mark that nobody closed swallowed the next rows? Then marks do not come in pairs, or there is no end."""
+    unpaired = sum(line.count('"') for _, line in lines) % 2 == 1
+    return unpaired or any(cell.count("\n") > MOST_BREAKS for cell in row)
 
 
 def narrowed(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:

@@ -18,6 +18,7 @@ _ZONES = {
     b"MDT": -360, b"PST": -480, b"PDT": -420, b"BST": 60, b"WET": 0, b"CET": 60, b"MET": 60, b"CEST": 120, b"MEST": 120,
     b"EET": 120, b"EEST": 180, b"MSK": 180, b"JST": 540,
 }  # fmt: skip
+_USUAL = re.compile(rb"\s*(?:[A-Z][a-z]{2}, )?(\d{1,2} [A-Z][a-z]{2} \d{4}) (\d\d):(\d\d):(\d\d) ([+-]\d{4})\b")
 _SENT = re.compile(
     rb"(\d{1,2})[ \t-]+([A-Za-z]{3})[a-z]*\.?,?[ \t-]+(\d{2,4}),?[ \tT]+(\d{1,2})[:.](\d{2})(?:[:.](\d{2}))?(?:\.\d+)?"
     rb"[ \t]*(?:\(?([+-]\d{4}|[+-]\d{2}:\d{2}|[A-Za-z]{1,5})\b)?"
@@ -31,6 +32,12 @@ _ISO = re.compile(rb"(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2}))?(?:\
 
 def sent(value: bytes, zone: tzinfo) -> int:
     """A Date header's time, 0 where it has none. A time without a zone is read in `zone`."""
+    usual = _USUAL.match(value)
+    if usual:
+        start, away = _day(usual[1]), _offset(usual[5])
+        hours, minutes, seconds = int(usual[2]), int(usual[3]), int(usual[4])
+        if start is not None and away is not None and hours < 24 and minutes < 60 and seconds <= 60:
+            return max(start + ((hours * 60 + minutes - away) * 60 + seconds) * 1000, 0)
     found = _SENT.search(value)
     if found:
         day, month, year, hour, minute, second, offset = found.groups()
@@ -83,6 +90,12 @@ def _millis(  # noqa: PLR0917 - the fields of a date
             return max(millis - away * 60_000, 0)
     local = datetime(year, number, int(day), tzinfo=zone) + timedelta(milliseconds=millis - start)
     return max(millis - int((local.utcoffset() or timedelta()).total_seconds()) * 1000, 0)
+
+
+@lru_cache(maxsize=1024)
+def _day(text: bytes) -> int | None:
+    day, month, year = text.split()
+    return _midnight(int(year), _MONTHS.get(month.lower(), 0), int(day))
 
 
 @lru_cache(maxsize=4096)

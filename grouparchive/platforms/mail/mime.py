@@ -58,13 +58,13 @@ class Leaf(msgspec.Struct, gc=False):
     inside: int = 0
 
 
-class Inner(msgspec.Struct):
+class Inner(msgspec.Struct, gc=False):
     """A mail inside a mail begins: its headers."""
 
     headers: dict[bytes, bytes]
 
 
-class Walked(msgspec.Struct):
+class Walked(msgspec.Struct, gc=False):
     """What stands in a mail, in order, and codes of what made the walk stop early."""
 
     items: list[Leaf | Inner]

@@ -38,7 +38,7 @@ _COMPARED: Final = 120  # letters of two mails that must agree
 _encode = msgspec.json.Encoder().encode
 
 
-class Posted(msgspec.Struct):
+class Posted(msgspec.Struct, gc=False):
     """A mail as a message, with its files, and codes of what was left out. `seen`: the author shows that they are a
     member.
     """
