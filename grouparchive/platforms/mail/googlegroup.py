@@ -33,7 +33,7 @@ from grouparchive.platforms.mail.addresses import address
 from grouparchive.platforms.mail.headers import text_of
 from grouparchive.platforms.mail.mailbox import MailBox
 from grouparchive.platforms.mail.members import MOST_BYTES, Members, Standing, looks_like_members, read_members
-from grouparchive.platforms.mail.store import mail_files
+from grouparchive.platforms.mail.store import mail_files, several_exports
 from grouparchive.platforms.mail.survey import Mails
 
 LEVELS: Final[dict[Standing, int]] = {"owner": 100, "manager": 50}
@@ -71,6 +71,8 @@ class GoogleGroup(MailBox):
     @classmethod
     def recognises(cls, box: Box, choices: Choices) -> bool:  # noqa: ARG003 - the port's signature
         """Folders named by an address with mails or a CSV in them; or a lone list of members."""
+        if several_exports(box):
+            return False
         if any(_FOLDER.fullmatch(name) for name in box.entries):
             return True
         if address(box.label) and any(name.lower().endswith((".mbox", ".csv")) for name in box.entries):

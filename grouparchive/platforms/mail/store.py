@@ -71,6 +71,8 @@ def mail_files(box: Box) -> list[MailFile]:
 
 def recognised(box: Box) -> bool:
     """Are mails what this box is about? A mail among the attachments of another export makes it none."""
+    if several_exports(box):
+        return False
     named = [name for name in sorted(box.entries) if _by_name(name) and not name.lower().endswith(".txt.gz")]
     takeout = [
         name for name in named if re.fullmatch(r"(?:[^/]+/)?[^/]+/[^/]+\.mbox", name) and "takeout" in name.lower()
@@ -85,6 +87,11 @@ def recognised(box: Box) -> bool:
     if not takeout and len(files) * 2 < count and bytes_in * 2 < size:
         return False
     return any(_begins(box, name) for name in files[:20])
+
+
+def several_exports(box: Box) -> bool:
+    """Is it a folder into which exports are put? Each of them is then looked at by itself."""
+    return any(name.lower().endswith((".zip", ".tgz")) for name in box.entries if "/" not in name)
 
 
 def _begins(box: Box, name: str) -> bool:

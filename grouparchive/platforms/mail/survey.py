@@ -24,7 +24,7 @@ from grouparchive.platforms.mail.addresses import address, addresses, without_vi
 from grouparchive.platforms.mail.headers import unfolded, wanted, words
 from grouparchive.platforms.mail.lists import MARKS, MailList, list_of, related
 from grouparchive.platforms.mail.mime import first
-from grouparchive.platforms.mail.split import MOST_HEADER, Found, looks_like_mail, split
+from grouparchive.platforms.mail.split import HEADER_END, MOST_HEADER, Found, looks_like_mail, split
 from grouparchive.platforms.mail.store import MailFile, Shelf, mail_files
 
 MOST_PEOPLE: Final = 200_000
@@ -163,13 +163,15 @@ class Mails:
                         self._gap(Known.FILE_DAMAGED, file, f"at byte {found.end}: the file ends early")
             return
         size = self._box.entries[file.name]
-        head = self._box.head(file.name, MOST_HEADER + 1)
+        head = self._box.head(file.name)
+        if len(head) < size and not HEADER_END.search(head):
+            head = self._box.head(file.name, MOST_HEADER + 1)
         start = 0
         if file.kind == "emlx":
             told, _, head = head.partition(b"\n")
             start = len(told) + 1
             size = min(start + int(told), size) if told.strip().isdigit() else size
-        ends = re.search(rb"\n\r?\n", head)
+        ends = HEADER_END.search(head)
         whole = ends is not None or size <= MOST_HEADER
         yield Found(start=start, head=head[: ends.end()] if ends else head, end=size, whole=whole)
 

@@ -293,11 +293,15 @@ def test_other_exports_are_not_claimed(tmp_path: Path) -> None:
         (folder / f"photo{number}.jpg").write_bytes(b"\xff\xd8" + b"x" * 4000)
     (folder / "_chat.txt").write_text("x" * 5000)
     (folder / "invitation.eml").write_bytes(mail(1))
+    many = tmp_path / "many"
+    many.mkdir()
+    (many / "garden.mbox").write_bytes(mbox(mail(1)))
+    (many / "chat.zip").write_bytes(b"PK")
     empty = tmp_path / "empty"
     empty.mkdir()
     nothing = tmp_path / "nothing.mbox"
     nothing.write_bytes(b"")
-    assert not any(map(claimed, (chat, table, folder, empty, nothing)))
+    assert not any(map(claimed, (chat, table, folder, many, empty, nothing)))
 
 
 # --- refs and threads ---
