@@ -86,8 +86,13 @@ class Box(ABC):
         Raises:
             NotFound, BadExport: as `open`; BadExport also when it is larger than `limit` bytes.
         """
-        with self.open(name) as file:
-            data = file.read(limit + 1)
+        if name not in self.entries:
+            raise NotFound("there is no such file in the export")
+        try:
+            with self._open(name) as file:
+                data = file.read(limit + 1)
+        except _BROKEN as error:
+            raise _torn() from error
         if len(data) > limit:
             raise BadExport("a file of the export is far larger than it ought to be")
         return data

@@ -26,8 +26,6 @@ _ADDRESS: Final = re.compile(r"(slack\.com/(?:files|team)/)([UW][A-Z0-9]{2,20})(
 _SAFE: Final = re.compile(r"(?:https?://|ftp://|mailto:)[^\s\"'<>]{1,2000}", re.IGNORECASE)
 _DATE: Final = re.compile(r"date\^([0-9]{1,12})\^.*", re.DOTALL)
 _LAST: Final = 253_402_300_799
-# What may be formatting: looked for first, because most messages have none.
-_FORMS: Final = re.compile(r"\*[^*\n]|_[^_\n]|~[^~\n]|`|(?:^|\n)(?:&gt;|>)")
 _BLOCK: Final = re.compile(r"```\n?(.+?)\n?```", re.DOTALL)
 _CODE: Final = re.compile(r"`([^`\n]+)`")
 _INLINE: Final = [
@@ -66,7 +64,15 @@ class Markup:
     def both(self, text: str) -> tuple[str, str, tuple[MemberId, ...]]:
         """As `plain`, with the text as HTML between; that is "" where it would show nothing more."""
         plain, named = self.plain(text)
-        if ("|" in text and "<" in text) or _FORMS.search(text):
+        if (
+            ("|" in text and "<" in text)
+            or "*" in text
+            or "_" in text
+            or "`" in text
+            or "~" in text
+            or "&gt;" in text
+            or ">" in plain
+        ):
             return plain, self._html(text), named
         return plain, "", named
 

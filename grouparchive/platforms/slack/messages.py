@@ -95,9 +95,10 @@ class Talk:
 
     def take(self, rows: list[Said], day: str) -> None:
         """Take in entries in the order of their time. `day` is when they were, for those that do not say it."""
-        channel, authors, records, both = self._channel, self._authors, self.records, self._markup.both
+        channel, records, both = self._channel, self.records, self._markup.both
+        authors = {} if self._watch else self._authors
         for said in rows:
-            ts, text = said.ts, said.text
+            ts, text, user = said.ts, said.text, said.user
             try:
                 seconds = float(ts) if len(ts) == 17 else 0
             except ValueError:
@@ -109,35 +110,33 @@ class Talk:
                 or said.files is not NOTHING
                 or said.attachments is not NOTHING
                 or said.pinned_to is not NOTHING
-                or said.user not in authors
+                or user not in authors
                 or len(text) > content.LONG
-                or self._watch
             ):
                 self._any(said, day)
                 continue
             time = int(seconds * 1000 + 0.0005)  # as `moment`: a float keeps microseconds, not more
-            html: str = ""
-            named: tuple[MemberId, ...] = ()
-            if "<" in text or "*" in text or "_" in text or "&" in text or "`" in text or "~" in text:
-                text, html, named = both(text)
+            author: MemberId = authors[user]
             thread = said.thread_ts
             if thread is None or thread == ts or len(thread) > MAX_REF:
                 thread = ""
-            version = self._edited(said, ts) if said.edited is not NOTHING else 0
-            records.append(
-                Message(
-                    channel=channel,
-                    ref=ts,
-                    time=time,
-                    author=authors[said.user],
-                    text=text,
-                    html=html,
-                    thread=thread,
-                    mentions=named,
-                    version=version,
-                    edited=version,
-                )
-            )
+            marked = "<" in text or "*" in text or "_" in text or "&" in text or "`" in text or "~" in text
+            if marked or said.edited is not NOTHING:
+                html: str = ""
+                named: tuple[MemberId, ...] = ()
+                if marked:
+                    text, html, named = both(text)
+                version = self._edited(said, ts) if said.edited is not NOTHING else 0
+                records.append(
+                    Message(
+                        channel=channel, ref=ts, time=time, author=author, text=text, html=html, thread=thread, mentions=named,
+                        version=version, edited=version,
+                    )
+                )  # fmt: skip
+            elif thread:
+                records.append(Message(channel=channel, ref=ts, time=time, author=author, text=text, thread=thread))
+            else:
+                records.append(Message(channel=channel, ref=ts, time=time, author=author, text=text))
             if said.reactions is not NOTHING:
                 self._reactions(said, ts, time)
 
