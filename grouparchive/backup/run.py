@@ -26,9 +26,11 @@ from grouparchive.model.records import (
     Ban,
     Channel,
     Edit,
+    Fact,
     Gap,
     Group,
     Known,
+    Member,
     MemberId,
     Membership,
     Message,
@@ -162,6 +164,7 @@ class _Run:
         self._committed = 0.0
         self._cursors: dict[Ref, dict[str, str]] = {}  # what changed since the last commit
         self._held: list[AnyRecord] = []  # states that name people
+        self._said = 0  # pages of the group that say something about people
         self._met = 0  # people met while the group's states were read
         self._mentioned: set[MemberId] = set()  # in records since the last commit
         self._members: set[MemberId] = set()
@@ -188,6 +191,7 @@ class _Run:
             for given_up in self._media.load(group, after.pop(PENDING_MEDIA, "")):
                 self._gap(Gap(code=Known.MEDIA_UNAVAILABLE, scope=given_up))
             self._identities.begin_group()
+            self._said = 0
             try:
                 for page in self._connector.pages(group, after):
                     self._keep(group, page)
@@ -222,7 +226,7 @@ class _Run:
         with _uninterrupted():
             if page.cursor:
                 self._settle_states()
-            self._records(page.records, page.stamp)
+            self._records(self._news_of_people(group, page), page.stamp)
             if not page.cursor:
                 self._met = self._identities.met()
             for gap in page.gaps:
@@ -270,6 +274,27 @@ class _Run:
                 self._add(record)
         self.summary.members = len(self._members)
         return events
+
+    def _news_of_people(self, group: Ref, page: Page) -> list[AnyRecord]:
+        """A page's records, without what it says about people (`Member`, `Fact`) should that be the same as last time. It is
+        compared all together: a tag of each would be a tag of a person.
+        """
+        said = [record for record in page.records if isinstance(record, Member | Fact)]
+        if not said:
+            return page.records
+        rows: list[tuple[object, ...]] = []
+        for record in said:
+            if isinstance(record, Member):
+                rows.append((record.id, record.platform, record.origin, record.native, record.name, record.avatar))
+            else:
+                who = self._identities.who(record.member)[0] or record.member
+                rows.append((who, record.field, record.key, record.value, record.until))
+        lines = [page.stamp, *sorted(json.dumps(row) for row in rows)]
+        self._said += 1
+        digest = hashlib.sha256("\n".join(lines).encode()).digest()
+        if self._writer.fresh_roster(f"{group} said {self._said}", digest):
+            return page.records
+        return [record for record in page.records if not isinstance(record, Member | Fact)]
 
     def _fits(self, record: AnyRecord, line: bytes) -> bool:
         if len(line) <= codec.MAX_RECORD:
