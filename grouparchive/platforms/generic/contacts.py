@@ -91,6 +91,7 @@ class ContactsFile(FileConnector):
     def _states(self, group: Ref) -> Iterator[Page]:  # noqa: ARG002 - there is one
         facts: list[AnyRecord] = []
         people = 0
+        stamp = self.box.fingerprint().hex()
         for card in self._cards():
             if card.group:
                 continue
@@ -100,7 +101,7 @@ class ContactsFile(FileConnector):
                 break
             facts += self._facts(card)
             if len(facts) >= PAGE or len(self._gaps) >= PAGE:
-                yield Page(records=facts)
+                yield Page(records=facts, stamp=stamp)
                 facts = []
         if not people:
             raise BadExport("there is nobody in this address book")
@@ -108,7 +109,7 @@ class ContactsFile(FileConnector):
             self._gap("contact-unreadable", count=self._unreadable)
         if self._unreachable:
             self._gap("contact-without-address", count=self._unreachable, limit=True)
-        yield Page(records=facts)
+        yield Page(records=facts, stamp=stamp)
 
     def _events(self, group: Ref) -> Iterator[Page]:  # noqa: ARG002 - nothing happens in an address book
         yield from ()

@@ -185,7 +185,7 @@ class MembersTable(FileConnector):
         roster = Roster(channel=group, time=self.box.modified, members=len(members))
         yield Page(records=[roster, *members], stamp=_stamp(rows))
         for at in range(0, len(facts), PAGE):
-            yield Page(records=facts[at : at + PAGE])
+            yield Page(records=facts[at : at + PAGE], stamp=_stamp(rows))
 
     def _events(self, group: Ref) -> Iterator[Page]:  # noqa: ARG002 - a table holds nothing that happened
         yield from ()

@@ -169,6 +169,8 @@ class GenericLines(FileConnector):
             if not whole:
                 self._gap(Known.RECORD_TOO_LARGE, "states and people")
             self._told = told
+            # Ids are drawn at random for each archive: nobody else knows them.
+            self._stamp = hashlib.sha256(repr(sorted(told.members)).encode()).hexdigest()
         return self._told
 
     def _made(self) -> Group:
@@ -218,7 +220,7 @@ class GenericLines(FileConnector):
             self._gap("contact-unreadable", count=len(told.facts) - len(facts))
         records: list[AnyRecord] = [*told.members.values(), *facts]
         for at in range(0, len(records), PAGE):
-            yield Page(records=records[at : at + PAGE])
+            yield Page(records=records[at : at + PAGE], stamp=self._stamp)
 
     def _roster(self, told: _Told, channel: Ref, places: list[Membership | Ban]) -> Iterator[Page]:
         """A channel's whole roster as one page. Sightings come last, as from everywhere."""
@@ -250,7 +252,6 @@ class GenericLines(FileConnector):
         records: list[AnyRecord] = []
         media: list[MediaRequest] = []
         self._missing = 0
-        self._stamp = hashlib.sha256(repr(sorted(told.members)).encode()).hexdigest()
         for number, line in self._lines(tell=first):
             record = self._record(number, line, tell=first)
             if isinstance(record, _EVENTS):

@@ -198,7 +198,7 @@ class SlackExport(FileConnector):
         yield self._roster(group, people.known)
         facts: list[AnyRecord] = list(people.facts(self.box.modified))
         for at in range(0, len(facts), PAGE):
-            yield Page(records=facts[at : at + PAGE])
+            yield Page(records=facts[at : at + PAGE], stamp=self._stamp)
         for place in places.values():
             if place.told.members is not None:
                 yield self._roster(place.ref, place.told.members)

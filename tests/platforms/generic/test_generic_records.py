@@ -256,11 +256,13 @@ def exported(box: backup_box.Box, path: Path) -> Path:
     return path
 
 
-def take(box: backup_box.Box, path: Path) -> Any:
+def take(box: backup_box.Box, path: Path, **choices: Any) -> Any:
     with Writer.open(box.path, box.home, pinned=box.pin) as writer:
+        kind = kind_of(path)
+        assert kind is not None
         export = open_box(path)
-        people = Identities(*GenericLines.whose(export))
-        connector = GenericLines(export, people, Choices())
+        people = Identities(*kind.whose(export))
+        connector = kind(export, people, Choices(**choices))
         return run_import(connector, mark=export.fingerprint(), writer=writer, identities=people)
 
 
@@ -297,3 +299,34 @@ def test_an_exported_group_comes_back_whole_and_joins_its_backup(box: backup_box
     box.backup()
     assert told(box) == live
     assert box.gather(Message) == {Message: 3}
+
+
+CARD = "BEGIN:VCARD\nFN:{}\nEMAIL:{}@garden.example\nEND:VCARD\n"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "changed"),
+    [
+        ("a.csv", "handle,mail\nfern,fern@garden.example\n", "handle,mail\nfern,other@garden.example\n"),
+        ("a.vcf", CARD.format("Fern", "fern"), CARD.format("Fern", "fern") + CARD.format("Moss", "moss")),
+    ],
+)
+def test_addresses_come_in_once(box: backup_box.Box, tmp_path: Path, name: str, text: str, changed: str) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    assert take(box, path, group="Garden").new > 0
+    assert take(box, path, group="Garden").new == 0
+    path.write_text(changed)
+    assert take(box, path, group="Garden").new > 0
+    readable = b"".join(one.read_bytes() for one in (tmp_path / "machine").rglob("*") if one.is_file())
+    assert b"fern@garden" not in readable
+
+
+def test_records_of_people_come_in_once(box: backup_box.Box, tmp_path: Path) -> None:
+    people: list[Record] = [
+        Member(id=FERN, platform="sandbox", origin="sandbox", native="@fern:sandbox", name="Fern"),
+        Membership(channel="!beds", member=FERN), Fact(member=FERN, field="tier", value="2"),
+    ]  # fmt: skip
+    path = lines(tmp_path / "a.jsonl", GROUP, ROOM, *people, message(1))
+    assert take(box, path).new == 7
+    assert take(box, path).new == 0
