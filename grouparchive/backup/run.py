@@ -282,14 +282,7 @@ class _Run:
         said = [record for record in page.records if isinstance(record, Member | Fact)]
         if not said:
             return page.records
-        rows: list[tuple[object, ...]] = []
-        for record in said:
-            if isinstance(record, Member):
-                rows.append((record.id, record.platform, record.origin, record.native, record.name, record.avatar))
-            else:
-                who = self._identities.who(record.member)[0] or record.member
-                rows.append((who, record.field, record.key, record.value, record.until))
-        lines = [page.stamp, *sorted(json.dumps(row) for row in rows)]
+        lines = [page.stamp, *self._identities.described(said)]
         self._said += 1
         digest = hashlib.sha256("\n".join(lines).encode()).digest()
         if self._writer.fresh_roster(f"{group} said {self._said}", digest):

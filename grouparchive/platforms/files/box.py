@@ -23,6 +23,7 @@ HEAD: Final = 64 * 1024
 MOST_ENTRIES: Final = 2_000_000
 MOST_BYTES: Final = 256 * 1024 * 1024  # of a file that is read whole
 
+_APART: Final = 8 * 1024  # read ahead in a zip: its files are asked for in any order
 _MOST_DIRECTORY: Final = 512 * 1024 * 1024  # bytes of a zip's list of files
 _BOMB_BYTES: Final = 256 * 1024 * 1024
 _BOMB_RATIO: Final = 250
@@ -165,7 +166,7 @@ class ZipBox(Box):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._inside: dict[str, zipfile.ZipInfo] = {}
-        self._file = _plain(path)
+        self._file = _plain(path, _APART)
         try:
             self._zip = zipfile.ZipFile(self._file)
         except _BROKEN as error:
@@ -271,7 +272,7 @@ def _torn() -> BadExport:
     return BadExport("a file of the export is damaged or ends early")
 
 
-def _plain(path: Path) -> IO[bytes]:
+def _plain(path: Path, buffer: int = PIECE) -> IO[bytes]:
     """Open a file that is one: a pipe would wait for ever."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -281,7 +282,7 @@ def _plain(path: Path) -> IO[bytes]:
     if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
         raise BadExport("this is no ordinary file", hint="Name a file, a zip or a folder.")
-    return os.fdopen(handle, "rb", buffering=PIECE)
+    return os.fdopen(handle, "rb", buffering=buffer)
 
 
 def _digest(path: Path) -> bytes:
