@@ -71,7 +71,8 @@ class Posts:
         self._zone = zone
         self._authors: dict[bytes, tuple[str, MemberId | Name]] = {}
         self._twins: dict[str, list[_Mark]] = {}
-        self._roots: dict[int, str] = {}
+        self._roots: dict[int, str] = {}  # of answers: what opened their thread
+        self._older: dict[int, str] = {}
         self._conversations: dict[bytes, str] = {}
         self._latest = int(clock.time() * 1000) + _AHEAD
         self._time = 0
@@ -199,7 +200,7 @@ class Posts:
         reply_to = _as_ref(answered[1]) if answered else _as_ref(chain[-1]) if chain else ""
         if reply_to == ref:
             reply_to = ""
-        root = _as_ref(chain[0]) if chain else self._roots.get(hash(reply_to), reply_to) if reply_to else ""
+        root = _as_ref(chain[0]) if chain else self._root(reply_to)
         conversation = headers.get(b"x-gm-thrid", b"").strip()[:64]
         if conversation:
             if not root:
@@ -212,8 +213,13 @@ class Posts:
         if root:
             self._roots[hash(ref)] = root
             if len(self._roots) > _REMEMBERED:
-                del self._roots[next(iter(self._roots))]
+                self._older, self._roots = self._roots, {}
         return reply_to, root
+
+    def _root(self, answered: str) -> str:
+        """What opened the thread of a mail that is answered, as far as that is remembered."""
+        key = hash(answered)
+        return (self._roots.get(key) or self._older.get(key) or answered) if answered else ""
 
 
 def _as_ref(bare: bytes) -> str:
