@@ -124,7 +124,7 @@ def test_no_mail_is_ever_lost(texts: list[list[str]], windows: bool) -> None:  #
 @given(
     st.lists(
         st.tuples(
-            st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs")), min_size=1, max_size=40),
+            st.text(st.characters(codec="utf-8", categories=("L", "N", "P", "Zs")), max_size=40).map("Walk ".__add__),
             st.text(st.characters(codec="utf-8", exclude_characters="\r\0@"), max_size=200).map(
                 lambda text: text + "."
             ),
