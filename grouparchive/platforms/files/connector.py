@@ -96,6 +96,8 @@ class FileConnector:
             read += len(page.records)
             gaps = [*page.gaps, *self._taken_gaps()]
             yield msgspec.structs.replace(page, gaps=gaps, cursor={"read": str(read)})
+        if gaps := self._taken_gaps():  # noted after the last page
+            yield Page(records=[], gaps=gaps, cursor={"read": str(read)})
 
     def media(self, ref: Ref) -> Iterator[bytes]:
         """A file's bytes, in pieces.
