@@ -96,7 +96,7 @@ class DiscordExport(FileConnector):
 
     def _states(self, group: str) -> Iterator[Page]:
         head = next(found for found in self.groups() if found.ref == group)
-        self._gap("members-not-exported", group, limit=True)
+        self._gap(Known.MEMBERS_PARTIAL, group, limit=True)
         channels = {group: Channel(ref=group, group=group, type="space", name=head.name)}
         for file in self._index()[group]:
             place = file.place

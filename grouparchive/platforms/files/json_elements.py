@@ -126,11 +126,11 @@ class Elements(Generic[T]):
         end = self._last_border()
         if end <= window.at:
             return None, window.base + len(window.data)
-        items = self._decoded(window.data[window.at : end])
+        items = self._decoded(window.at, end)
         if items is None and self._closing and (found := self._closing.search(window.data, window.at, end)):
             # The array ends in this block; the border that was found belongs to another one.
             end = found.start()
-            items = self._decoded(window.data[window.at : end])
+            items = self._decoded(window.at, end)
         if items is not None:
             window.at = end
         return items, window.base + end
@@ -164,8 +164,8 @@ class Elements(Generic[T]):
         if self.spare > 0 or not self._border:
             found, length, scan = window.extent(self._largest)
         if found is Found.WHOLE:
-            raw = window.data[window.at : window.at + length]
-            items = self._decoded(raw)
+            items = self._decoded(window.at, window.at + length)
+            raw = window.data[window.at : window.at + length] if items is None else b""
             if items is not None or _is_json(raw):
                 self._take(length)
                 return items if items is not None else Lost(self._path, start, length, "unexpected", raw)
@@ -173,8 +173,9 @@ class Elements(Generic[T]):
         if size is not None and (found is not Found.WHOLE or size < length):
             self.spare -= max(0, length - size)
             raw = window.data[window.at : window.at + size]
+            items = self._decoded(window.at, window.at + size)
             window.at += size
-            return self._decoded(raw) or Lost(self._path, start, size, "malformed", raw)
+            return items or Lost(self._path, start, size, "malformed", raw)
         if found is Found.WHOLE:
             raw = window.data[window.at : window.at + length]
             self._take(length)
@@ -262,12 +263,14 @@ class Elements(Generic[T]):
                 window.at = len(window.data)
                 return
 
-    def _decoded(self, raw: bytes) -> Sequence[T] | None:
+    def _decoded(self, start: int, end: int) -> Sequence[T] | None:
         """The elements in a piece of the array; None where it is no proper one."""
+        data = self._window.data
         try:
-            return self._decode(b"[" + raw + b"]")
+            return self._decode(b"".join((b"[", memoryview(data)[start:end], b"]")))  # one copy: these are megabytes
         except UNREADABLE:
             pass
+        raw = data[start:end]
         better = self._mend(raw)
         if better == raw:
             return None

@@ -101,7 +101,7 @@ class TelegramExport(FileConnector):
 
     def _states(self, group: str) -> Iterator[Page]:
         one = next(found for found in self.groups() if found.ref == group)
-        self._gap("members-not-exported", group, limit=True)
+        self._gap(Known.MEMBERS_PARTIAL, group, limit=True)
         yield Page(records=[one, Channel(ref=group, group=group, type="room", name=one.name)])
 
     def _events(self, group: str) -> Iterator[Page]:

@@ -59,7 +59,7 @@ class Carried:
 
     def of(self, item: Item, ref: str) -> Found:
         """What a message carries."""
-        found = Found(data={})
+        found = Found()
         if item.photo or item.file:
             self._file(item, ref, found)
         elif item.contact_information is not None or item.contact_vcard:
@@ -70,7 +70,13 @@ class Carried:
             self._poll(item.poll, found)
         elif item.todo_list is not None:
             self._list(item.todo_list, found)
-        else:
+        elif (
+            item.game_title
+            or item.invoice_information
+            or item.paid_stars_amount
+            or item.giveaway_information
+            or item.giveaway_results
+        ):
             self._other(item, found)
         return found
 
@@ -105,7 +111,8 @@ class Carried:
     ) -> tuple[tuple[Media, ...], tuple[MediaRequest, ...]]:
         file = f"{self._channel}/{ref}/0"
         missing = _MISSING.fullmatch(path) is not None
-        name = self._people.clean(name or ("" if missing else path.rpartition("/")[2]))[:1000]
+        stem, dot, ending = (name or ("" if missing else path.rpartition("/")[2])).rpartition(".")
+        name = self._people.clean(stem or ending)[:1000] + (dot + ending[:20] if stem else "")
         asked = self._desk.attach(file, "" if missing else path, mime=mime, vault="content", said=name or path[:200])
         media = Media(
             ref=file,

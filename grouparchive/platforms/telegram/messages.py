@@ -138,12 +138,15 @@ class Messages:
 
     def _waits(self, one: Item | Line | Odd) -> TypeGuard[Item | Line]:
         """Does it give names for which it should wait?"""
-        if isinstance(one, Odd) or len(self._waiting) >= _MOST_WAITING:
+        if len(self._waiting) >= _MOST_WAITING:
             return False
-        if isinstance(one, Line):
-            return bool(one.members or one.inviter)
-        names = (one.forwarded_from, one.author)
-        return any(isinstance(name, str) and name and not self.people.knows(name) for name in names)
+        if type(one) is Item:
+            knows, forwarded = self.people.knows, one.forwarded_from
+            return bool(
+                (forwarded is not UNSET and forwarded and not knows(forwarded))
+                or (one.author and not knows(one.author))
+            )
+        return type(one) is Line and bool(one.members or one.inviter)
 
     def _other(self, one: Item | Line | Odd, records: list[AnyRecord], media: list[MediaRequest]) -> None:
         if isinstance(one, Odd):
@@ -170,7 +173,7 @@ class Messages:
     ) -> tuple[Message, Sequence[MediaRequest]]:
         people = self.people
         found = self._carried.of(item, ref)
-        text, html, mentions = render(item.text, people)
+        text, html, mentions = (item.text, "", ()) if type(item.text) is str else render(item.text, people)
         data = found.data
         if item.author and self._is_other(author):
             author = people.by_name(item.author)  # a post of a channel, signed
@@ -178,12 +181,16 @@ class Messages:
             data["forwarded_from"] = people.by_name(item.forwarded_from) if item.forwarded_from else ""
         if item.via_bot:
             data["via_bot"] = people.by_handle(item.via_bot)
-        reply_to, thread = self._place(item)
+        reply_to, thread = self._place(item) if item.reply_to_message_id else ("", "")
         if item.reply_to_peer_id and item.reply_to_message_id:
             reply_to = thread = ""
             data["reply_elsewhere"] = str(item.reply_to_message_id)
-        edited = millis(item.edited_unixtime, item.edited, self._zone) or 0
-        text, html = self._cut(text or found.text, html, ref)
+        edited = 0
+        if item.edited or item.edited_unixtime:
+            edited = millis(item.edited_unixtime, item.edited, self._zone) or 0
+        text = text or found.text
+        if len(text) + len(html) > _LONG:
+            text, html = self._cut(text, html, ref)
         record = Message(
             channel=self.channel,
             ref=ref,
@@ -217,7 +224,7 @@ class Messages:
         if line.action == "topic_created" and line.id is not None:
             self._topics.add(line.id)
         media, files = self._carried.photo(line, ref)
-        text, _ = self._cut(found.words, "", ref)
+        text = found.words if len(found.words) <= _LONG else self._cut(found.words, "", ref)[0]
         record = Message(
             channel=self.channel,
             ref=ref,
@@ -262,8 +269,8 @@ class Messages:
     def _place(self, item: Item) -> tuple[str, str]:
         """(reply to, thread). What stands in a topic answers to the line that opened it, or to another message in it."""
         reply = item.reply_to_message_id
-        if not reply or not self._topics:
-            return str(reply) if reply else "", ""
+        if not self._topics:
+            return str(reply), ""
         topic = reply if reply in self._topics else self._topic_of(reply)
         if not topic:
             return str(reply), ""
@@ -319,8 +326,6 @@ class Messages:
 
     def _cut(self, text: str, html: str, ref: str) -> tuple[str, str]:
         """Texts that fit into a record."""
-        if len(text) + len(html) <= _LONG:
-            return text, html
         if len(text) > _MOST_TEXT or len(text.encode()) > _MOST_BYTES:
             self._desk.gap(Known.RECORD_TOO_LARGE, f"{self.channel}/{ref}")
             return text[:_MOST_TEXT].encode()[:_MOST_BYTES].decode("utf-8", "ignore"), ""

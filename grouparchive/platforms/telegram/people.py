@@ -42,7 +42,9 @@ class People:
         self._owners: dict[str, Peer] = {}  # name -> who bears it; "" several
 
     def learn(self, name: str, peer: Peer) -> None:
-        """Somebody has this name."""
+        """Somebody has this name. Ids that are none own nothing: the name would lead to the id and back."""
+        if not native(peer):
+            return
         if self._owners.setdefault(name, peer) != peer:
             self._owners[name] = ""
 

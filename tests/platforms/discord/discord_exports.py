@@ -47,8 +47,8 @@ def user(number: int, **more: Any) -> dict[str, Any]:
 def message(number: int, content: str = "hello", who: int = 1, **more: Any) -> dict[str, Any]:
     return {
         "id": str(number), "type": "Default", "timestamp": f"2023-11-14T22:13:{number % 60:02d}.123+00:00",
-        "timestampEdited": None, "callEndedTimestamp": None, "isPinned": False, "content": content, "author": user(who), "attachments": [],
-        "embeds": [], "stickers": [], "reactions": [], "mentions": [], "inlineEmojis": [],
+        "timestampEdited": None, "callEndedTimestamp": None, "isPinned": False, "content": content, "author": user(who),
+        "attachments": [], "embeds": [], "stickers": [], "reactions": [], "mentions": [], "inlineEmojis": [],
     } | more  # fmt: skip
 
 

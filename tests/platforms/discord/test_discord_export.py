@@ -39,7 +39,7 @@ def test_a_server_its_channels_and_plain_messages(tmp_path: Path) -> None:
     ]
     assert taken.people.names == {"1": "Fern Hollow", "2": "Moss"}
     assert taken.seen("9") == taken.seen("11") == {"1": "join", "2": "join"}
-    assert taken.codes == {"members-not-exported": 1}
+    assert taken.codes == {"members-partial": 1}
 
 
 def test_threads_forums_and_files_in_parts(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_files_stickers_pictures_of_people_and_of_the_server(tmp_path: Path) -> 
     assert taken[2].type == "image"
     assert json.loads(taken[2].data) == {"urls": ["https://cdn.discordapp.com/attachments/x.pdf"]}
     assert (taken[3].type, taken[3].text) == ("sticker", ":wave:")
-    assert taken.codes == {"members-not-exported": 1, "media-unavailable": 2}
+    assert taken.codes == {"members-partial": 1, "media-unavailable": 2}
 
 
 def test_reactions_with_and_without_people(tmp_path: Path) -> None:
@@ -192,7 +192,7 @@ def test_reactions_with_and_without_people(tmp_path: Path) -> None:
         ("", "🌱", 1, "1/🌱/others"),
         ("", "spade:77", 4, "1/spade:77/others"),
     ]
-    assert taken.codes == {"members-not-exported": 1, "reactions-without-people": 5}
+    assert taken.codes == {"members-partial": 1, "reactions-without-people": 5}
     assert taken.seen("11") == {"1": "join"}
 
 
@@ -234,7 +234,7 @@ def test_direct_messages_are_left_out(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="only direct messages"):
         Taken(tmp_path)
     taken = take(tmp_path, message(1))
-    assert taken.codes == {"members-not-exported": 1, "private-chat-left-out": 1}
+    assert taken.codes == {"members-partial": 1, "private-chat-left-out": 1}
     assert [one.text for one in taken.messages] == ["hello"]
 
 
@@ -249,7 +249,7 @@ def test_times_with_offsets_without_and_not_at_all(tmp_path: Path) -> None:
     )
     taken = Taken(tmp_path, Choices(zone=timezone(timedelta(hours=2))))
     assert [one.time for one in taken.messages] == [TIME, TIME - 123, TIME]
-    assert taken.codes == {"members-not-exported": 1, "message-partly-read": 1, "time-unreadable": 1}
+    assert taken.codes == {"members-partial": 1, "message-partly-read": 1, "time-unreadable": 1}
 
 
 def test_a_range_of_dates_and_a_count_that_is_not_reached_are_gaps(tmp_path: Path) -> None:
@@ -259,7 +259,7 @@ def test_a_range_of_dates_and_a_count_that_is_not_reached_are_gaps(tmp_path: Pat
     }
     write(tmp_path / "a.json", whole)
     taken = Taken(tmp_path)
-    assert taken.codes == {"members-not-exported": 1, "history-cut": 1, "message-unreadable": 4}
+    assert taken.codes == {"members-partial": 1, "history-cut": 1, "message-unreadable": 4}
     assert [gap.code for gap in taken.gaps if not gap.limit] == ["message-unreadable"]
 
 
@@ -272,7 +272,8 @@ def test_old_exports(tmp_path: Path) -> None:
         "messages": [
             {"id": "1", "type": "Default", "timestamp": "2020-02-03T17:47:42+00:00", "timestampEdited": None, "isPinned": False,
              "content": "a", "author": {"id": "1", "name": "fern", "discriminator": "0001", "isBot": False, "avatarUrl": ""},
-             "attachments": [], "embeds": [], "reactions": [{"emoji": {"id": None, "name": "x", "isAnimated": False}, "count": 2}]},
+             "attachments": [], "embeds": [],
+             "reactions": [{"emoji": {"id": None, "name": "x", "isAnimated": False}, "count": 2}]},
         ],
         "messageCount": 1,
     }  # fmt: skip

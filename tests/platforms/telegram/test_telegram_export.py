@@ -38,7 +38,7 @@ def test_a_group_its_channel_and_plain_messages(tmp_path: Path) -> None:
         Message(channel=GROUP, ref="2", time=(START + 2) * 1000, author=moss, text="zwei\n drei", reply_to="1"),
     ]
     assert taken.people.names == {"1": "Fern Hollow", "2": "Moss Bank"}
-    assert taken.codes == {"members-not-exported": 1}
+    assert taken.codes == {"members-partial": 1}
     assert taken.seen == {"1": ("join", (START + 1) * 1000), "2": ("join", (START + 2) * 1000)}
 
 
@@ -103,7 +103,7 @@ def test_emoji_without_quotes_and_escapes_of_control_characters(tmp_path: Path) 
         odd = whole.replace('"PATH"', path).replace("\\u000b", "\\x0B")
         taken = Taken(write(tmp_path / "result.json", odd))
         assert [one.text for one in taken.messages] == ["hello", "🌱end", "a\x0bb", "hello"]
-        assert taken.codes == {"members-not-exported": 1}
+        assert taken.codes == {"members-partial": 1}
 
 
 def test_service_lines_resolve_names(tmp_path: Path) -> None:
@@ -208,7 +208,7 @@ def test_files_gaps_and_what_else_messages_carry(tmp_path: Path) -> None:
     assert [one.type for one in taken.messages] == types
     assert taken.files == {f"{GROUP}/1/0": b"JPEG", f"{GROUP}/7/0": b"CARD", f"{GROUP}/13/0": b"JPEG"}
     assert [one.vault for one in taken.media] == ["content", "roster", "content"]
-    assert taken.codes == {"members-not-exported": 1, "media-unavailable": 5, "message-unreadable": 1}
+    assert taken.codes == {"members-partial": 1, "media-unavailable": 5, "message-unreadable": 1}
     assert taken[2].media[0].name == f"{taken.people.label('@mossbank')} plan.pdf"
     assert taken[2].media[0].size == 99
     assert taken[3].media[0].duration == 7000
@@ -271,7 +271,7 @@ def test_reactions_with_people_and_without(tmp_path: Path) -> None:
     ]
     assert len({one.ref for one in found}) == 5
     assert {one.target for one in found} == {"40"}
-    assert taken.codes == {"members-not-exported": 1, "reactions-without-people": 6}
+    assert taken.codes == {"members-partial": 1, "reactions-without-people": 6}
     assert set(taken.seen) == {"1"}
 
 
@@ -316,7 +316,7 @@ def test_a_whole_account_without_private_chats(tmp_path: Path, layout: dict[str,
     }  # fmt: skip
     counts = {ref: sum(isinstance(one, Message) for one in records) for ref, records in taken.records.items()}
     assert counts == {"-10011": 299, "-12": 1, "-10013": 0, "-10014": 1}
-    assert taken.codes == {"private-chat-left-out": 2, "members-not-exported": 4}
+    assert taken.codes == {"private-chat-left-out": 2, "members-partial": 4}
     assert b"private words" not in msgspec.json.encode(list(taken.records.values()))
 
 
