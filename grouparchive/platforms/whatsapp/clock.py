@@ -41,11 +41,12 @@ class Clock:
     `times` minutes; `rests` minutes and milliseconds of the seconds and the half day behind them.
     """
 
-    def __init__(self, order: str, zone: tzinfo) -> None:
+    def __init__(self, order: str, zone: tzinfo, *, half: bool = False) -> None:
         self._order = order
         self._zone = zone
+        self._half = half  # does the half day stand behind the seconds, apart from hour and minute?
         self.days: Memo[tuple[int, int | None] | None] = Memo(self._day)
-        self.times: Memo[int] = Memo(_time)
+        self.times: Memo[int] = Memo(self._time)
         self.rests: Memo[tuple[int, int]] = Memo(_rest)
 
     def sound(self, date: bytes) -> bool:
@@ -61,6 +62,14 @@ class Clock:
         """When a local minute was."""
         local = _EPOCH + timedelta(minutes=minute)
         return max(int(local.replace(tzinfo=self._zone).timestamp()) * 1000, 0)
+
+    def _time(self, time: bytes) -> int:
+        text = time.decode("utf-8", "replace").lower()
+        hour, minute = (int(one) for one in _NUMBERS.findall(text)[:2])
+        half = _NO_HALF.sub("", text)
+        if half or self._half:  # 12 stands for 0
+            hour = hour % 12 + (12 if half.startswith(_LATER) else 0)
+        return min(hour, 23) * 60 + min(minute, 59)
 
     def _day(self, date: bytes) -> tuple[int, int | None] | None:
         found = _day_of(date, self._order)
@@ -85,16 +94,7 @@ def _day_of(date: bytes, order: str) -> tuple[int, int, int] | None:
     return year, month, day
 
 
-def _time(time: bytes) -> int:
-    text = time.decode("utf-8", "replace").lower()
-    hour, minute = (int(one) for one in _NUMBERS.findall(text)[:2])
-    if half := _NO_HALF.sub("", text):
-        hour = hour % 12 + (12 if half.startswith(_LATER) else 0)
-    return min(hour, 23) * 60 + min(minute, 59)
-
-
 def _rest(rest: bytes) -> tuple[int, int]:
-    """A clock of twelve hours shows 12 for 0: the hour itself is put right here, too."""
     text = rest.decode("utf-8", "replace").lower()
     seconds = _NUMBERS.search(text)
     half = _NO_HALF.sub("", text)

@@ -1,239 +1,219 @@
-"""What WhatsApp itself writes into an exported chat, in the languages that we know: system lines with people in them, and what
-stands for a file. Seen in public exports and in the translations of the app; a line of another language is kept as it is.
+"""What WhatsApp itself writes into an exported chat, understood: lines of the service with people in them, and what stands for
+a file, a deletion, an edit. `languages` has the lines; the short words are here.
 """
 
 import re
-from functools import lru_cache
+from collections.abc import Container, Iterator
+from functools import cache, lru_cache
 from typing import Final, NamedTuple
 
-MARKS: Final = str.maketrans("", "", "\u200e\u200f\u202a\u202b\u202c\u2068\u2069\ufeff")
-"""Marks of direction, which the phone puts around names and at the begin of lines."""
+from grouparchive.platforms.whatsapp import languages, languages_east
+from grouparchive.platforms.whatsapp.people import DIRECTIONS
 
 
 class SystemLine(NamedTuple):
-    """What a line says: `action` with who did it and to whom, as shown names, "" where it does not say."""
+    """What a line says. `who` and `whom` are the places in the text (begin, end) of who did it and to whom, (0, 0) where it
+    does not say; `subject` is the group's name.
+    """
 
     action: str
-    actor: str
-    target: str
+    who: tuple[int, int]
+    whom: tuple[int, int]
     subject: str
 
 
-_QUOTED: Final = r"[\"“”„«'](?P<s>.+?)[\"“”»']"
-# action: patterns, whole lines. a: who, t: to whom, s: the group's name.
-_LINES: Final[dict[str, tuple[str, ...]]] = {
-    "created": (
-        rf"(?P<a>.+) created (?:the )?group {_QUOTED}",
-        r"(?P<a>.+) created this group",
-        rf"(?P<a>.+) hat die Gruppe {_QUOTED} erstellt",
-        rf"(?P<a>.+) creó el grupo {_QUOTED}",
-        rf"(?P<a>.+) a créé le groupe {_QUOTED}",
-        rf"(?P<a>.+) criou o grupo {_QUOTED}",
-        rf"(?P<a>.+) ha creato il gruppo {_QUOTED}",
-        rf"(?P<a>.+) созда(?:л|ла|л\(-а\)) группу {_QUOTED}",
-        rf"(?P<a>.+) {_QUOTED} grubunu oluşturdu",
-        rf"(?P<a>.+) {_QUOTED} qrupunu yaratdı",
-    ),
-    "subject": (
-        rf"(?P<a>.+) changed the (?:subject|group name)(?: from .+?)? to {_QUOTED}",
-        rf"(?P<a>.+) hat den (?:Betreff|Gruppennamen).* zu {_QUOTED} geändert",
-        rf"(?P<a>.+) cambió el (?:asunto|nombre del grupo).* a {_QUOTED}",
-        rf"(?P<a>.+) a (?:changé|modifié) le (?:sujet|nom du groupe).* (?:en|à|pour) {_QUOTED}",
-        rf"(?P<a>.+) (?:mudou|alterou) o (?:assunto|nome do grupo).* para {_QUOTED}",
-        rf"(?P<a>.+) ha (?:cambiato|modificato) (?:l'oggetto|il nome del gruppo).* (?:in|a) {_QUOTED}",
-        rf"(?P<a>.+) измени(?:л|ла|л\(-а\)) (?:тему|название группы).* на {_QUOTED}",
-        rf"(?P<a>.+) (?:konuyu|grup adını|grubun adını).* {_QUOTED} olarak değiştirdi",
-    ),
-    "number": (
-        r"(?P<a>.+) changed (?:to (?P<t>\+.+)|(?:their|his|her) phone number.*)",
-        r"(?P<a>.+) hat (?:die|zu einer neuen) Nummer.*gewechselt.*",
-        r"(?P<a>.+) cambió su número de teléfono.*",
-        r"(?P<a>.+) a changé de numéro.*",
-        r"(?P<a>.+) mudou (?:de|o) número.*",
-        r"(?P<a>.+) ha cambiato (?:il )?numero.*",
-        r"(?P<a>.+) смени(?:л|ла|л\(-а\)) номер.*",
-        r"(?P<a>.+) telefon numarasını değiştirdi.*",
-    ),
-    "added": (
-        r"(?P<a>.+) added (?P<t>.+)",
-        r"(?P<t>You) were added",
-        r"(?P<t>.+) was added",
-        r"(?P<a>.+) hat (?P<t>.+) hinzugefügt",
-        r"(?P<a>.+) (?:añadió|agregó) a (?P<t>.+)",
-        r"(?P<a>.+) a ajouté (?P<t>.+)",
-        r"(?P<a>.+) adicionou (?P<t>.+)",
-        r"(?P<a>.+) ha aggiunto (?P<t>.+)",
-        r"(?P<a>.+) добави(?:л|ла|л\(-а\)) (?P<t>.+)",
-        r"(?P<a>.+), (?P<t>.+) kişisini ekledi",
-        r"(?P<a>.+) (?P<t>\S+) əlavə etdi",
-    ),
-    "removed": (
-        r"(?P<a>.+) removed (?P<t>.+)",
-        r"(?P<t>.+) was removed",
-        r"(?P<a>.+) hat (?P<t>.+) entfernt",
-        r"(?P<a>.+) eliminó a (?P<t>.+)",
-        r"(?P<a>.+) a (?:retiré|supprimé) (?P<t>.+)",
-        r"(?P<a>.+) removeu (?P<t>.+)",
-        r"(?P<a>.+) ha rimosso (?P<t>.+)",
-        r"(?P<a>.+) удали(?:л|ла|л\(-а\)) (?P<t>.+)",
-        r"(?P<a>.+), (?P<t>.+) kişisini çıkardı",
-        r"(?P<a>.+) (?P<t>\S+) çıxardı",
-    ),
-    "left": (
-        r"(?P<a>.+) left(?: the group)?",
-        r"(?P<a>.+) hat die Gruppe verlassen",
-        r"(?P<a>.+) (?:salió del grupo|ha salido|salió)",
-        r"(?P<a>.+) (?:a quitté le groupe|est parti\(e\)|est parti)",
-        r"(?P<a>.+) saiu(?: do grupo)?",
-        r"(?P<a>.+) ha abbandonato(?: il gruppo)?",
-        r"(?P<a>.+) (?:вышел|вышла|покинул|покинула|вышел\(-шла\))(?: из группы| группу)?",
-        r"(?P<a>.+) (?:gruptan )?ayrıldı",
-        r"(?P<a>.+) (?:qrupdan çıxdı|qrupu tərk etdi)",
-    ),
-    "joined": (
-        r"(?P<a>.+) joined (?:using|from|via) .*",
-        r"(?P<a>.+) joined(?: the group)?",
-        r"(?P<a>.+) ist der Gruppe.* beigetreten",
-        r"(?P<a>.+) se unió .*",
-        r"(?P<a>.+) a rejoint (?:le groupe|via).*",
-        r"(?P<a>.+) entrou usando .*",
-        r"(?P<a>.+) si è unit[oa] .*",
-        r"(?P<a>.+) присоедини(?:лся|лась|лся\(-ась\)).*",
-        r"(?P<a>.+) (?:grup davet bağlantısı|bu grubun davet bağlantısın).* katıldı",
-        r"(?P<a>.+) dəvət linki.* qoşuldu",
-    ),
-    "icon": (
-        r"(?P<a>.+) (?:changed|deleted|removed) this group's icon",
-        r"(?P<a>.+) hat das Gruppenbild (?:geändert|gelöscht)",
-        r"(?P<a>.+) (?:cambió|eliminó) (?:el ícono|la imagen|el icono) (?:de este|del) grupo",
-        r"(?P<a>.+) a (?:modifié|supprimé) l'icône d[eu].*groupe",
-        r"(?P<a>.+) (?:mudou|apagou) a imagem d.* grupo",
-        r"(?P<a>.+) ha (?:cambiato|eliminato) l'immagine .*gruppo",
-        r"(?P<a>.+) измени(?:л|ла|л\(-а\)) (?:иконку|значок|фото) группы",
-        r"(?P<a>.+) (?:bu grubun|grup) simgesini değiştirdi",
-    ),
-    "settings": (
-        r"(?P<a>.+) changed (?:the group description|this group's settings.*|the settings so .*)",
-        r"(?P<a>.+) changed the group name from .+",
-        r"(?P<a>.+) (?:turned (?:on|off)|updated) .*",
-        r"(?P<a>.+) pinned a message",
-        r"(?P<t>.+) (?:is now an admin|are now an admin|is no longer an admin)",
-        r"(?P<t>You)(?:'re| are) (?:now|no longer) an admin",
-        r"(?P<a>.+) reset this group's invite link.*",
-    ),
-    "encryption": (
-        r"Messages and calls are .*end-to-end.*",
-        r"Messages (?:you send )?to this group are .*",
-        r"Nachrichten und Anrufe sind .*",
-        r"Nachrichten in dieser Gruppe sind .*",
-        r"Los mensajes y las llamadas .*",
-        r"Les messages et (?:les )?appels .*",
-        r"As mensagens e (?:as )?(?:chamadas|ligações) .*",
-        r"I messaggi e le chiamate .*",
-        r"Сообщения и звонки .*",
-        r"Mesajlar ve aramalar .*",
-        r"Mesajlar və zənglər .*",
-        r"Your security code with .*",
-        r".* security code (?:with .* )?changed.*",
-    ),
-}
-_COMPILED: Final = tuple(
-    (action, re.compile(pattern, re.DOTALL)) for action, patterns in _LINES.items() for pattern in patterns
-)
+def _listed(words: str) -> frozenset[str]:
+    return frozenset(words.replace("\n", "").split("|"))
 
-_OMITTED: Final = frozenset(
-    {
-        "media omitted",
-        "medien ausgeschlossen",
-        "multimedia omitido",
-        "archivo omitido",
-        "médias omis",
-        "fichier omis",
-        "mídia oculta",
-        "ficheiro não revelado",
-        "ficheiro multimédia oculto",
-        "media omessi",
-        "файл пропущен",
-        "без медиафайлов",
-        "медиафайл пропущен",
-        "medya dahil edilmedi",
-        "medya çıkarılmış",
-        "media çıxarılıb",
-        "media weggelaten",
-    }
+
+YOU: Final = _listed(
+    "you|du|sie|ihr|dich|dir|tú|tu|ti|usted|te|vos|vous|você|lei|hai|вы|вас|siz|sizi|sən|آپ|أنت|आप|आपको|आपने|anda|kamu"
+)
+AND: Final = re.compile(r", (?:and |und |e |et |y |и )?| (?:and|und|y|et|e|и|ve|və|dan|और|&) | و ?(?=\S)")
+PLACE: Final = re.compile(
+    r"(?:[^\W\d_][\w ]{0,40} ?: ?)?"
+    r"(https://(?:maps\.google\.com/|www\.google\.com/maps|maps\.apple\.com/|foursquare\.com/v/)\S+)"
+)
+POLL: Final = re.compile(
+    r"(?:POLL|UMFRAGE|ENCUESTA|SONDAGE|ENQUETE|SONDAGEM|SONDAGGIO|ОПРОС|ANKET|SORĞU|JAJAK PENDAPAT|استطلاع|पोल) ?:\s*\n"
+    r"(?P<question>[^\n]+)\n(?P<options>.+)",
+    re.DOTALL,
+)
+_OPTION: Final = re.compile(r"[^\n:]{2,20} ?: (?P<text>[^\n]*?) \(\d+[^()\n]*\)")
+_SURE: Final = 30  # lines of one language in a row
+_TIRED: Final = 1000  # lines of none
+_ENDINGS: Final = "\"“”„«»'‘’"
+_QUOTED: Final = rf"[{_ENDINGS}](?P<{{name}}>.+?)[{_ENDINGS}]"
+_PERSON: Final = r"(?P<{name}>(?:(?!: |\n).){{1,240}}?)"
+_NUMBER: Final = "(?P<n>\\+[\\d\\s().\u00a0\u2011-]{6,24})"
+_LANGUAGES: Final = languages.LINES | languages_east.LINES
+
+
+class Lines:
+    """Knows the lines of the service. A chat is exported in one language: the one that fitted last is asked first, and after a
+    while no other.
+    """
+
+    def __init__(self) -> None:
+        self._order = list(_LANGUAGES)
+        self._hits = 0
+        self._misses = 0
+
+    def read(self, text: str) -> SystemLine | None:
+        """What a line says; None where no such line is known. The text is without marks of direction."""
+        line = text.rstrip()
+        for place, language in enumerate(self._order):
+            for action, words, template in _lines_of(language):
+                if words in line and (found := _compiled(template).fullmatch(line)):
+                    self._hits = 1 if place else self._hits + 1
+                    self._order.insert(0, self._order.pop(place))
+                    if self._hits == _SURE:
+                        del self._order[1:]
+                    return _line(action, found)
+        self._misses += 1
+        if not self._hits and self._misses == _TIRED:
+            del self._order[1:]
+        return None
+
+
+def _line(action: str, found: re.Match[str]) -> SystemLine:
+    named = found.groupdict()
+    whom = next((found.span(one) for one in "tn" if named.get(one)), (0, 0))
+    return SystemLine(action, found.span("a") if named.get("a") else (0, 0), whom, named.get("s") or "")
+
+
+@cache
+def _lines_of(language: str) -> tuple[tuple[str, str, str], ...]:
+    """(action, words that must stand in a line, template) of each."""
+    return tuple((action, _longest(template), template) for action, template in _LANGUAGES[language])
+
+
+@cache
+def _compiled(template: str) -> re.Pattern[str]:
+    pattern = (
+        template.replace("{a}", _PERSON.format(name="a")).replace("{t}", _PERSON.format(name="t")).replace("{n}", _NUMBER)
+        .replace("{s}", _QUOTED.format(name="s")).replace("{o}", _QUOTED.format(name="o")).replace("{*}", ".*")
+    )  # fmt: skip
+    return re.compile(pattern + r"\.?", re.DOTALL)
+
+
+def _longest(template: str) -> str:
+    """The longest run of plain letters in a template that every line of it has."""
+    runs, run, depth = [], "", 0
+    text = re.sub(r"\{[^}]\}", "\0", template)
+    for at, letter in enumerate(text):
+        escaped = text[at - 1 : at] == "\\"
+        depth += letter in "([" and not escaped
+        if depth or letter in "\0.*?+|\\)":
+            runs.append(run[:-1] if letter in "?*" else run)
+            run = ""
+        else:
+            run += "" if escaped else letter
+        depth -= letter in ")]" and not escaped
+    return max([*runs, run], key=len)
+
+
+_OMITTED: Final = _listed(
+    """media omitted|medien ausgeschlossen|medien weggelassen|multimedia omitido|multimedia omitida|archivo omitido
+|medios omitidos|médias omis|fichier omis|mídia oculta|arquivo de mídia oculto|multimédia omitida|ficheiro não revelado
+|ficheiro multimédia oculto|media omessi|file omesso|без медиафайлов|медиафайл пропущен|файл пропущен|файл опущен
+|medya dahil edilmedi|medya atlanmış|medya atlandı|medya çıkarılmış|media çıxarılıb|media buraxılıb|media daxil edilməyib
+|fayl buraxılıb|تم استبعاد الوسائط|الوسائط غير مضمنة|تم إخفاء الوسائط|मीडिया छोड़ा गया|मीडिया के बिना
+|media tidak disertakan|media weggelaten|pominięto multimedia|view once voice message omitted|view once photo omitted
+|view once video omitted"""
 )
 _KIND_OMITTED: Final = re.compile(
     r"(?:image|video|audio|sticker|gif|document|contact card|video note|voice message) omitted"
-    r"|(?:bild|video|audio|sticker|gif|dokument|kontaktkarte) weggelassen"
+    r"|(?:bild|video|audio|sticker|gif|dokument|kontaktkarte|videonotiz) (?:weg|aus)gelassen"
     r"|(?:imagen|v[ií]deo|audio|sticker|gif|documento|tarjeta de contacto) omitid[oa]"
-    r"|(?:image|vidéo|audio|sticker|gif|document|fiche contact) (?:absente?|omise?)"
+    r"|(?:image|vidéo|audio|sticker|gif|document|fiche contact) (?:absente?|omise?|retiré|manquante?)"
     r"|(?:imagem|vídeo|áudio|figurinha|gif|documento|cartão do contato) (?:ocultad|omitid|ocult)[oa]"
-    r"|(?:immagine|video|audio|sticker|gif|documento|scheda contatto) omess[oa]"
-    r"|(?:изображение|видео|аудиофайл|стикер|gif|документ) (?:отсутствует|пропущен[оа]?)"
-    r"|(?:görüntü|video|ses|çıkartma|gif|belge) dahil edilmedi",
+    r"|(?:immagine|video|audio|sticker|gif|documento|scheda contatto) (?:omess[oa]|esclus[oa]|non inclus[oa])"
+    r"|(?:изображение|видео|аудиофайл|аудио|стикер|gif|документ|карточка контакта) (?:отсутствует|пропущен[оа]?|опущен[оа]?)"
+    r"|(?:görüntü|video|ses|çıkartma|gif|belge|kişi kartı) dahil edilmedi"
+    r"|تم استبعاد (?:الصورة|الفيديو|الصوت|الملصق|المستند)|(?:gambar|video|audio|stiker|gif|dokumen) tidak disertakan",
     re.IGNORECASE,
 )
 _ANDROID: Final = re.compile(
-    r"(?P<name>[^\n<>]{1,255}\.[A-Za-z0-9]{1,8}) \([^()\n]{3,60}\)(?:\n(?P<caption>.*))?", re.DOTALL
+    r"(?P<name>[^\n<>/\\]{1,255}\.[A-Za-z0-9]{1,8}) \((?P<said>[^()\n]{3,60})\)(?:\n(?P<caption>.*))?", re.DOTALL
 )
 _IOS: Final = re.compile(
-    r"(?P<caption>.*?)\s*<[^<>:\n]{2,40}:\s?(?P<name>[^<>\n]{1,255}\.[A-Za-z0-9]{1,8})>", re.DOTALL
+    r"(?P<caption>.*?)\s*<[^<>:\n]{2,40}:\s?(?P<name>[^<>\n/\\]{1,255}\.[A-Za-z0-9]{1,8})>", re.DOTALL
 )
-_OURS: Final = re.compile(r"(?:IMG|VID|AUD|PTT|STK|DOC|GIF)-\d{8}-WA\d+\.\w+|\d{8}-[A-Z]+-.+\.\w+")
+_OURS: Final = re.compile(
+    r"(?:IMG|VID|AUD|PTT|STK|DOC|GIF)-\d{8}-WA\d+\.\w+|\d{6,8}-[A-Z_]+-.*\.\w+|[^\n]+\.vcf", re.IGNORECASE
+)
+_ATTACHED: Final = _listed(
+    """file attached|Datei angehängt|archivo adjunto|fichier joint|fichier attaché|arquivo anexado|ficheiro anexado
+|file allegato|файл добавлен|dosya ekli|fayl əlavə edilib|fayl əlavə olunub|الملف مرفق|फ़ाइल संलग्न है|file terlampir"""
+)
 EDITED: Final = re.compile(
-    r"\s*<(?:This message was edited|Diese Nachricht wurde bearbeitet|Se editó este mensaje\.?|Ce message a été modifié"
-    r"|Mensagem editada|Questo messaggio è stato modificato|Сообщение изменено|Bu mesaj düzenlendi)>$"
+    "\\s*\u200e?<(?:This message was edited|Diese Nachricht wurde bearbeitet|Se editó este mensaje|Este mensaje fue editado"
+    "|Ce message a été modifié|Mensagem editada|Esta mensagem foi editada|Questo messaggio è stato modificato"
+    "|Сообщение изменено|Это сообщение изменено|Bu mesaj düzenlendi|Bu mesaj redaktə edilib|Bu mesaja düzəliş edilib"
+    "|تم تعديل هذه الرسالة|Pesan ini diedit)\\.?>$"
 )
-DELETED: Final = frozenset(
-    {
-        "This message was deleted",
-        "You deleted this message",
-        "Diese Nachricht wurde gelöscht",
-        "Du hast diese Nachricht gelöscht",
-        "Se eliminó este mensaje",
-        "Eliminaste este mensaje",
-        "Ce message a été supprimé",
-        "Vous avez supprimé ce message",
-        "Mensagem apagada",
-        "Esta mensagem foi apagada",
-        "Você apagou esta mensagem",
-        "Questo messaggio è stato eliminato",
-        "Hai eliminato questo messaggio",
-        "Данное сообщение удалено",
-        "Сообщение удалено",
-        "Вы удалили данное сообщение",
-        "Bu mesaj silindi",
-        "Bu mesajı sildiniz",
-        "Bu mesaj silinib",
-    }
+_GONE: Final = _listed(
+    """This message was deleted|You deleted this message|Diese Nachricht wurde gelöscht|Du hast diese Nachricht gelöscht
+|Se eliminó este mensaje|Este mensaje fue eliminado|Eliminaste este mensaje|Ce message a été supprimé
+|Vous avez supprimé ce message|Mensagem apagada|Esta mensagem foi apagada|Essa mensagem foi apagada
+|Você apagou esta mensagem|Apagou esta mensagem|Esta mensagem foi eliminada|Questo messaggio è stato eliminato
+|Hai eliminato questo messaggio|Данное сообщение удалено|Сообщение удалено|Это сообщение удалено
+|Вы удалили данное сообщение|Вы удалили это сообщение|Bu mesaj silindi|Bu mesajı sildiniz|Bu mesaj silinib
+|Siz bu mesajı sildiniz|تم حذف هذه الرسالة|حذفت هذه الرسالة|لقد حذفت هذه الرسالة|यह मैसेज हटाया गया
+|यह मैसेज हटाया गया था|यह मैसेज हटा दिया गया|आपने यह मैसेज हटाया|Pesan ini telah dihapus|Pesan ini dihapus
+|Anda menghapus pesan ini|Anda telah menghapus pesan ini"""
 )
-YOU: Final = frozenset({"You", "you", "Du", "du", "Sie", "Tú", "Usted", "Vous", "vous", "Você", "Tu", "Вы", "Siz"})
-AND: Final = re.compile(r", | (?:and|und|y|et|e|и|ve|və) ")
-PLACE: Final = re.compile(r"(?:\w+: )?https://(?:maps\.google\.com/|www\.google\.com/maps|foursquare\.com/v/)\S+")
+DELETED: Final = _GONE | {f"{one}." for one in _GONE}
+DELETED_LENGTH: Final = max(map(len, DELETED))
+BY_ADMIN: Final = re.compile(
+    r"(?:This message was deleted by admin|Diese Nachricht wurde von Admin|Este mensaje fue eliminado por el admin\S*) .+"
+)
+WAITING: Final = re.compile(
+    r"(?:Waiting for this message|Warte auf diese Nachricht|Esperando (?:este|el) mensaje|En attente de ce message"
+    r"|Aguardando (?:esta |essa )?mensagem|In attesa (?:di questo|del) messaggio|Ожидание (?:этого )?сообщения"
+    r"|Bu mesaj bekleniyor)\b.*"
+)
+CALLED: Final = re.compile(
+    r"(?:(?:Missed|Silenced|Incoming|Outgoing)? ?(?:group )?(?:voice|video) call|Verpasste[rn]? (?:Sprach|Video)\w*"
+    r"|Llamada\b.*perdida|Appel (?:vocal|vidéo)\b.*|Chiamata\b.*persa|Пропущенный .*звонок|Cevapsız .*arama)(?:[.,].*)?",
+    re.IGNORECASE,
+)
 
 
-def system_line(text: str) -> SystemLine | None:
-    """What a line of the service says; None where we do not know such a line."""
-    plain = text.translate(MARKS).strip().rstrip(".")
-    for action, pattern in _COMPILED:
-        if found := pattern.fullmatch(plain):
-            named = found.groupdict()
-            return SystemLine(action, *((named.get(one) or "").strip() for one in "ats"))
-    return None
-
-
-@lru_cache(maxsize=1024)
+@lru_cache(maxsize=4096)
 def omitted(text: str) -> bool:
-    """Does it stand for a file that the export left out?"""
-    plain = text.translate(MARKS).strip()
-    return (plain[:1] == "<" and plain.strip("<>").lower() in _OMITTED) or _KIND_OMITTED.fullmatch(plain) is not None
+    """Does a line stand for a file that the export left out?"""
+    bare = text.translate(DIRECTIONS).strip()
+    return (bare[:1] == "<" and bare.strip("<>").lower() in _OMITTED) or _KIND_OMITTED.fullmatch(bare) is not None
 
 
-def attached(text: str, there: object) -> tuple[str, str] | None:
-    """(file name, caption) where a text names an attached file. `there` is a container of the names that the export has."""
-    plain = text.translate(MARKS)
+def left_out(text: str) -> str | None:
+    """The caption of a file that the export left out; None where the text is about no such file."""
+    if text[:1] == "<":  # Android: the caption stands below
+        first, _, caption = text.partition("\n")
+        return caption if omitted(first) else None
+    first, mark, last = text.rpartition("\u200e")  # iPhone: it stands before
+    if mark and omitted(last):
+        return first.rstrip()
+    return "" if len(text) < 60 and omitted(text) else None
+
+
+def attached(text: str, there: Container[str]) -> tuple[str, str] | None:
+    """(file name, caption) where a text names an attached file. `there` are the names that the export has."""
+    bare = text.translate(DIRECTIONS)
     for pattern in (_ANDROID, _IOS):
-        found = pattern.fullmatch(plain)
-        if found and (found["name"] in there or _OURS.fullmatch(found["name"])):  # type: ignore[operator]
+        found = pattern.fullmatch(bare)
+        if found is None:
+            continue
+        known = found["said"].strip(".") in _ATTACHED if pattern is _ANDROID else "\u200e<" in text
+        if known or found["name"] in there or _OURS.fullmatch(found["name"]):
             return found["name"], (found["caption"] or "").strip()
     return None
+
+
+def options_of(text: str) -> Iterator[str]:
+    """The answers of a poll, one a line."""
+    for line in text.split("\n"):
+        if found := _OPTION.fullmatch(line.translate(DIRECTIONS).strip()):
+            yield found["text"]
