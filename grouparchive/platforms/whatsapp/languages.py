@@ -31,7 +31,10 @@ LINES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("admin", r"{t}(?:'re| are| is) no longer (?:a |an )?(?:community )?admins?"),
         ("security", r"Your security code with {a} changed{*}"),
         ("security", r"{a}(?:'|’)s security code changed{*}"),
-        ("disappearing", r"{a} (?:turned (?:on|off) disappearing|updated the message timer|set messages to disappear){*}"),
+        (
+            "disappearing",
+            r"{a} (?:turned (?:on|off) disappearing|updated the message timer|set messages to disappear){*}",
+        ),
         ("disappearing", r"Disappearing messages (?:were|are) {*}"),
         ("pinned", r"{a} (?:un)?pinned a message"),
         ("settings", r"{a} changed (?:this group's settings|the settings|the group settings|this group's|who can){*}"),
@@ -54,8 +57,14 @@ LINES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("removed", r"{t} (?:wurde|wurden|wurdest) (?:aus der Gruppe )?entfernt"),
         ("number", r"{a} hat (?:die Nummer |die Telefonnummer )?zu {n} gewechselt"),
         ("number", r"{a} hat (?:eine neue|die|ihre|seine) (?:Telefonnummer|Nummer|Handynummer){*}"),
-        ("icon", r"{a} (?:hat|hast) (?:das|dieses) (?:Gruppenbild|Bild dieser Gruppe|Gruppen-Icon|Bild der Gruppe) {*}"),
-        ("description", r"{a} (?:hat|hast) die (?:Gruppenbeschreibung|Beschreibung der Gruppe) (?:geändert|gelöscht){*}"),
+        (
+            "icon",
+            r"{a} (?:hat|hast) (?:das|dieses) (?:Gruppenbild|Bild dieser Gruppe|Gruppen-Icon|Bild der Gruppe) {*}",
+        ),
+        (
+            "description",
+            r"{a} (?:hat|hast) die (?:Gruppenbeschreibung|Beschreibung der Gruppe) (?:geändert|gelöscht){*}",
+        ),
         ("admin", r"{t} (?:ist|bist|sind) (?:jetzt|nun|kein|keine|nicht mehr) {*}Admins?(?: mehr)?"),
         ("security", r"Deine Sicherheitsnummer (?:für|mit|von) {a} hat sich geändert{*}"),
         ("security", r"Die Sicherheitsnummer von {a} hat sich geändert{*}"),
