@@ -4,6 +4,7 @@ known by its minute, its author and its words, and by how many like it came befo
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 from functools import cached_property
 from hashlib import sha256
 from typing import ClassVar, Final
@@ -23,6 +24,8 @@ from grouparchive.platforms.whatsapp.style import Style, as_utf8, head_of, looks
 _CUT_AT: Final = frozenset({40_000, 10_000})  # without files and with
 _BEGIN: Final = 64 * 1024
 _MARK: Final = "\u200e".encode()
+_QUOTES: Final = tuple(mark.encode() for mark in '"“”«»„')
+_APP_LINES: Final = re.compile(_MARK + rb"([^\r\n]{1,2000})")
 _TITLE: Final = re.compile(
     r"(?:WhatsApp[ -]Chat (?:with|mit|met) |WhatsApp[ -]Chat - |Chat de WhatsApp con |Discussion WhatsApp avec "
     r"|Conversa do WhatsApp com |Chat WhatsApp con |Chat WhatsApp dengan |Чат WhatsApp с (?:контактом |группой )?"
@@ -107,10 +110,8 @@ class WhatsAppChat(FileConnector):
     def _lines(self) -> Iterator[Block]:
         """The whole chat, for a question about it."""
         cutter = Cutter(self._style, self._clock, known={}, pasted=lambda *_: (), gap=lambda _: None)
-        try:
+        with suppress(BadExport):  # what can be read of it tells
             yield from cutter.blocks(as_utf8(self.box, self._name))
-        except BadExport:  # what can be read of it tells
-            pass
         yield from cutter.rest()
 
     def _survey(self) -> Iterator[tuple[bytes, bool, int]]:
@@ -157,17 +158,33 @@ class WhatsAppChat(FileConnector):
     def _newest_subject(self, lines: words.Lines) -> str:
         """The name that the group had last, as far as the chat says."""
         subject = ""
+        for line in self._marked() if self._style.ios else self._bare():
+            if (found := lines.read(line)) and found.action in {"created", "subject"}:
+                subject = found.subject or subject
+        return subject
+
+    def _marked(self) -> Iterator[str]:
+        """What stands behind a mark and has quotes in it, where an iPhone has the app speak."""
+        rest = b""
+        with suppress(BadExport):
+            for piece in as_utf8(self.box, self._name):
+                data = rest + piece
+                rest = data[max(data.rfind(b"\n"), len(data) - 1024, 0) :]
+                for found in _APP_LINES.findall(data):
+                    if any(mark in found for mark in _QUOTES):
+                        yield _line(None, found)
+
+    def _bare(self) -> Iterator[str]:
+        """Lines that have no author or only seem to."""
         for block in self._lines():
             for name, text in zip(block.authors, block.texts, strict=True):
-                told = text.startswith(_MARK) if self._style.ios else name is None or b'"' in name
-                if told and (found := lines.read(_line(name, text))) and found.action in {"created", "subject"}:
-                    subject = found.subject or subject
-        return subject
+                if name is None or b'"' in name:
+                    yield _line(name, text)
 
     def _cut_minute(self) -> int:
         """The first minute of a chat that does not begin with the app's own lines: it may have been cut in the midst of it."""
         found = self._style.split.search(b"\r\n" + self._head[:_BEGIN])
-        if found is None or found[4] is None or found.string.startswith(_MARK, found.end()):
+        if found is None or found[4] is None or (self._style.ios and found.string.startswith(_MARK, found.end())):
             return -1
         return self._clock.minute(found[1], found[2], found[3]) if self._clock.sound(found[1]) else -1
 

@@ -38,7 +38,7 @@ class Clock:
     the day, so that a million lines cost a few thousand conversions.
 
     `days` gives a date's first minute and what to take off for UTC, in milliseconds (None where that changes during the day);
-    `times` minutes; `rests` minutes and milliseconds of the seconds and the half day behind them.
+    `times` minutes; `rests` minutes and milliseconds of the half day and the seconds before it, `seconds` these alone.
     """
 
     def __init__(self, order: str, zone: tzinfo, *, half: bool = False) -> None:
@@ -48,6 +48,7 @@ class Clock:
         self.days: Memo[tuple[int, int | None] | None] = Memo(self._day)
         self.times: Memo[int] = Memo(self._time)
         self.rests: Memo[tuple[int, int]] = Memo(_rest)
+        self.seconds: Memo[int] = Memo(lambda rest: _rest(rest)[1])
 
     def sound(self, date: bytes) -> bool:
         """Is there such a day?"""

@@ -3,10 +3,11 @@ minute it is. Bounded memory: what was met long ago is kept as plain numbers, an
 """
 
 from array import array
+from bisect import bisect_left
 from typing import Final, TypeAlias
 
 _NEAR: Final = 2048  # messages whose counts are at hand
-_FAR: Final = 2048  # times as many that are kept as numbers
+_FAR: Final = 2048  # times as many that are kept as numbers, in order
 _ANSWERS: Final = 20_000  # searches among those; a file that needs more is made to
 _Keys: TypeAlias = "array[int]"
 
@@ -52,7 +53,7 @@ class Numbers:
             return
         if self.before:
             first, last = min(self.before) >> 32, max(self.before) >> 32
-            self._far.append((first, last, array("q", self.before)))
+            self._far.append((first, last, array("q", sorted(self.before))))
             self.latest = max(self.latest, last)
             if len(self._far) > _FAR:  # one span for all that is older still
                 oldest, second = self._far[0], self._far[1]
@@ -66,5 +67,6 @@ class Numbers:
             return False
         self._searches += 1
         return self._searches > _ANSWERS or any(
-            first <= minute <= last and (keys is None or key in keys) for first, last, keys in reversed(self._far)
+            first <= minute <= last and (keys is None or keys[bisect_left(keys, key) % len(keys)] == key)
+            for first, last, keys in reversed(self._far)
         )

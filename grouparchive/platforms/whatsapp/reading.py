@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final, NamedTuple, TypeAlias
 from zlib import adler32, crc32
 
@@ -25,6 +25,14 @@ _MARK: Final = "\u200e".encode()
 _QUOTES: Final = re.compile('["“”„«»]')
 Author: TypeAlias = tuple[MemberId, int]
 """An id and a digest of the handle."""
+
+
+class _Anything:
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+_ANYTHING: Final = _Anything()
 
 
 class Odd(NamedTuple):
@@ -70,7 +78,7 @@ class Reader:
         self.last: dict[MemberId, int] = {}
         self.count = 0
 
-    def page(self, block: Block) -> Page:
+    def page(self, block: Block) -> Page:  # noqa: C901, PLR0915 - a million times through: a call would cost more than the rest
         """The records of a block."""
         records: list[AnyRecord] = []
         put = records.append
@@ -78,22 +86,28 @@ class Reader:
         days, clocks, rests, moment = self._clock.days, self._clock.times, self._clock.rests, self._clock.moment
         numbers.tidy()
         near, before, settled = numbers.near, numbers.before, numbers.latest
-        deleted, short = words.DELETED, words.DELETED_LENGTH
-        half, large = self._style.half, sum(map(len, block.texts)) > MOST_TEXT
+        seconds, half = self._clock.seconds, self._style.half
+        deleted: Container[str] = words.DELETED
+        short = words.DELETED_LENGTH
+        if sum(map(len, block.texts)) > MOST_TEXT:
+            deleted, short = _ANYTHING, MOST_TEXT * 100
         today = now = b""
-        minute = base = begin = bad = 0
+        first = minute = base = begin = bad = 0
+        off: int | None = 0
         for date, clock, rest, name, raw in zip(*block, strict=True):
-            if clock != now or date != today:
-                today, now = date, clock
-                minute, off = days[date]  # type: ignore[misc]
-                minute += clocks[clock]
+            if date != today:
+                today, now = date, b""
+                first, off = days[date]  # type: ignore[misc]
+            if clock != now:
+                now = clock
+                minute = first + clocks[clock]
                 begin = moment(minute) if off is None else minute * 60_000 - off
                 base = minute << 32
             time = begin
             if rest:
-                later, more = rests[rest]
-                time += more
+                time += seconds[rest]
                 if half:
+                    later = rests[rest][0]
                     time += later * 60_000
                     base = (minute + later) << 32
             author = authors[name]
@@ -110,7 +124,6 @@ class Reader:
                 or "\u200e" in text
                 or "?q=" in text
                 or (len(text) <= short and text in deleted)
-                or large
             ):
                 put(self._odd(Odd(name, text, raw, base >> 32, time), author))
                 continue

@@ -1,4 +1,4 @@
-"""How the lines of an exported chat begin: the phone's way to write dates, told from the file itself. Knows bytes, no people."""
+"""How the lines of an exported chat begin: the phone's way to write dates, told from the file itself."""
 
 import codecs
 import re
@@ -98,17 +98,17 @@ def _style(kind: _Kind, some: list[re.Match[bytes]], *, crlf: bool) -> Style:
     bracket, separator, year_first, other, seconds, half = kind
     digit = _OTHER if other else _ASCII
     two = digit + rb"{1,2}+"
-    apart = (_SEPARATOR if other else re.escape(separator)) + rb" ?+"
+    apart = (_SEPARATOR if other else re.escape(separator)) + (rb" ?+" if any(b" " in one[2] for one in some) else b"")
     long = all(len(re.findall(r"\d+", one[2].decode("utf-8", "replace"))[-1]) == 4 for one in some)
     parts = (digit + rb"{4}", two, two) if year_first else (two, two, digit + (rb"{4}" if long else rb"{2,4}+"))
-    date = apart.join(parts) + rb"\.?"
+    date = apart.join(parts) + (rb"\.?" if any(one[2].endswith(b".") for one in some) else b"")
     before = rb"(?:" + _BEFORE + _SPACE + rb"?)?" if any(one[5][:1] > b"\x7f" for one in some) else b""
     hour, minute = (two, digit + rb"{2}") if other else (rb"(?:[01]?[0-9]|2[0-3])", rb"[0-5][0-9]")
     behind = rb"(?:" + _SPACE + rb"?" + _BEHIND + rb")" if half else b""
     clock = before + hour + rb"[:.]" + minute
     begin = (rb"\r\n" if crlf else rb"\n") + _MARKS + re.escape(bracket) + rb"(" + date + rb")"
-    between = rb"(?:,|\xd8\x8c)?" + _SPACE + rb"{1,2}+"
-    closing = rb"\] ?" if bracket else _SPACE + rb"[-\xe2\x80\x93]{1,3} "
+    between = _agreed(some, 4) or rb"(?:,|\xd8\x8c)?" + _SPACE + rb"{1,2}+"
+    closing = _agreed(some, 8) or (rb"\] ?" if bracket else _SPACE + rb"[-\xe2\x80\x93]{1,3} ")
     rest = rb"([:.]" + digit + rb"{2}" + behind + rb")" if seconds else rb"()"
     pattern = begin + between + rb"(" + clock + (b"" if seconds else behind) + rb")" + rest + closing
     return Style(
@@ -116,6 +116,12 @@ def _style(kind: _Kind, some: list[re.Match[bytes]], *, crlf: bool) -> Style:
         ios=bool(bracket), half=seconds and half, separator=separator, opening=bracket, between=some[0][4],
         closing=some[0][8],
     )  # fmt: skip
+
+
+def _agreed(some: list[re.Match[bytes]], group: int) -> bytes:
+    """What all lines have there, if it is the same in enough of them to be the phone's way."""
+    first = some[0][group]
+    return re.escape(first) if len(some) > 9 and all(one[group] == first for one in some) else b""
 
 
 def as_utf8(box: Box, name: str) -> Iterator[bytes]:
