@@ -102,7 +102,10 @@ class Cutter:
             block = block._replace(texts=[text.replace(b"\r\n", b"\n").removesuffix(b"\r") for text in block.texts])
         unsound = {date for date in set(block.dates) if not self._clock.sound(date)}
         if unsound:
-            block = self._joined(block, [at for at, date in enumerate(block.dates) if date in unsound])
+            places = [at for at, date in enumerate(block.dates) if date in unsound]
+            for _ in places:
+                self._gap("a line with an impossible date")
+            block = self._joined(block, places)
         authors = set(block.authors)
         if not authors <= self._known.keys():
             block = self._joined(block, list(self._pasted(block, authors)))
@@ -122,5 +125,5 @@ class Cutter:
             if at in gone and into >= 0:
                 out.texts[into] += b"\n" + self._style.rebuilt(date, clock, rest, author) + text
             elif at in gone:
-                self._gap("a line with an impossible date")
+                self._gap("a line before the first message")
         return out

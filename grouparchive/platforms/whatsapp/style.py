@@ -11,7 +11,7 @@ import msgspec
 from grouparchive.errors import BadExport
 from grouparchive.platforms.files.box import Box
 
-BLOCK: Final = 128 * 1024
+BLOCK: Final = 64 * 1024
 _HEAD: Final = 1024 * 1024
 _LOOKS_AT: Final = 300
 _SPACE: Final = rb"(?: |\xc2\xa0|\xe2\x80[\xaf\xae\x89])"

@@ -138,7 +138,7 @@ _ANDROID: Final = re.compile(
     r"(?P<name>[^\n<>/\\]{1,255}\.[A-Za-z0-9]{1,8}) \((?P<said>[^()\n]{3,60})\)(?:\n(?P<caption>.*))?", re.DOTALL
 )
 _IOS: Final = re.compile(
-    r"(?P<caption>.*?)\s*<[^<>:\n]{2,40}:\s?(?P<name>[^<>\n/\\]{1,255}\.[A-Za-z0-9]{1,8})>", re.DOTALL
+    r"(?P<caption>.*?)\s*<(?P<said>[^<>:\n]{2,40}):\s?(?P<name>[^<>\n/\\]{1,255}\.[A-Za-z0-9]{1,8})>", re.DOTALL
 )
 _OURS: Final = re.compile(
     r"(?:IMG|VID|AUD|PTT|STK|DOC|GIF)-\d{8}-WA\d+\.\w+|\d{6,8}-[A-Z_]+-.*\.\w+|[^\n]+\.vcf", re.IGNORECASE
@@ -146,6 +146,9 @@ _OURS: Final = re.compile(
 _ATTACHED: Final = _listed(
     """file attached|Datei angehängt|archivo adjunto|fichier joint|fichier attaché|arquivo anexado|ficheiro anexado
 |file allegato|файл добавлен|dosya ekli|fayl əlavə edilib|fayl əlavə olunub|الملف مرفق|फ़ाइल संलग्न है|file terlampir"""
+)
+_ATTACHED_IOS: Final = _listed(
+    """attached|Anhang|adjunto|pièce jointe|attaché|anexado|allegato|прикреплено|вложено|eklenmiş|ekli|المُرفق|مرفق|terlampir"""
 )
 EDITED: Final = re.compile(
     "\\s*\u200e?<(?:This message was edited|Diese Nachricht wurde bearbeitet|Se editó este mensaje|Este mensaje fue editado"
@@ -206,7 +209,8 @@ def attached(text: str, there: Container[str]) -> tuple[str, str] | None:
         found = pattern.fullmatch(bare)
         if found is None:
             continue
-        known = found["said"].strip(".") in _ATTACHED if pattern is _ANDROID else "\u200e<" in text
+        said = found["said"].strip(". ")
+        known = said in _ATTACHED if pattern is _ANDROID else said in _ATTACHED_IOS or "\u200e<" in text
         if known or found["name"] in there or _OURS.fullmatch(found["name"]):
             return found["name"], (found["caption"] or "").strip()
     return None

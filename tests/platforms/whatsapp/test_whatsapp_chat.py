@@ -253,7 +253,7 @@ def test_what_is_too_long_or_no_text_is_a_gap_and_the_rest_is_kept(
     )
     odd = Read(path)
     assert [text for _, text in odd.told] == ["a\ufffd\ufffdb\0c\n99/99/19, 21:06 - Fern: when?", "d"]
-    assert sum(gap.code == "message-unreadable" for gap in odd.gaps) == 1
+    assert sum(gap.code == "message-unreadable" for gap in odd.gaps) == 2
 
 
 def test_a_text_in_utf_16(tmp_path: Path) -> None:

@@ -137,6 +137,13 @@ def test_album_of_which_an_export_begins_in_the_midst_loses_no_picture(tmp_path:
         ]  # fmt: skip
 
 
+@pytest.mark.parametrize("mark", ["", MARK])
+def test_a_file_that_is_not_there_is_a_gap(read: Any, mark: str) -> None:
+    found = read(ios("Fern: x", f"Fern: soup {mark}<attached: 0001-PHOTO.jpg>"))
+    assert [gap.code for gap in found.gaps if not gap.limit] == ["media-unavailable"]
+    assert found.told[1] == ("name:Fern", "soup")
+
+
 def test_a_card_and_a_file_are_not_called_after_people(read: Any) -> None:
     found = read(
         "31/12/19, 21:00 - Fern: x\n31/12/19, 21:01 - Moss: Reed Ash.vcf (file attached)\n31/12/19, 21:02 - Moss: Fern 1.pdf (file attached)\n"
