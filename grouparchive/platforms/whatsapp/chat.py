@@ -1,5 +1,5 @@
 """A chat as WhatsApp exports it: a text, alone or with its media in a zip or a folder. There are no ids in it: a message is
-known by its minute, its author and its words, and by how many like it came before in that minute.
+known by its minute and its words, and by how many like it came before in that minute.
 """
 
 import re

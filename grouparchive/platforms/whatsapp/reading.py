@@ -3,7 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Callable, Container, Iterable, Iterator
-from typing import Final, NamedTuple, TypeAlias
+from typing import Final, NamedTuple
 from zlib import adler32, crc32
 
 from grouparchive.model.ports import Page
@@ -11,20 +11,17 @@ from grouparchive.model.records import AnyRecord, MemberId, Message, Ref
 from grouparchive.platforms.whatsapp import words
 from grouparchive.platforms.whatsapp.clock import Clock
 from grouparchive.platforms.whatsapp.cut import Block
-from grouparchive.platforms.whatsapp.people import People, native, plain
-from grouparchive.platforms.whatsapp.special import At, Special
+from grouparchive.platforms.whatsapp.people import People, plain
+from grouparchive.platforms.whatsapp.special import SHORT, At, Special, digest
 from grouparchive.platforms.whatsapp.style import Style
 
 MOST_TEXT: Final = 1_000_000
-_SHORT: Final = 24  # bytes; adler32 is three times as fast and too weak for so few
 _MOST_AUTHORS: Final = 50_000
 _SENTENCE: Final = 3  # spaces: a line of the app with a colon in it has as many before it
 _PASTED: Final = 1440  # minutes back from the message before
 _ENOUGH: Final = 20  # lines in a row that are back: then time itself went back
 _MARK: Final = "\u200e".encode()
 _QUOTES: Final = re.compile('["“”„«»]')
-Author: TypeAlias = tuple[MemberId, int]
-"""An id and a digest of the handle."""
 
 
 class _Anything:
@@ -73,7 +70,7 @@ class Reader:
         self._all_met = False
         self._latest = 0
         # The authors met, by the bytes before the colon; None for the app and for what only looks like an author.
-        self.authors: dict[bytes | None, Author | None] = {None: None}
+        self.authors: dict[bytes | None, MemberId | None] = {None: None}
         self._waiting: set[bytes] = set()  # names in which so far only the app spoke
         self.last: dict[MemberId, int] = {}
         self.count = 0
@@ -127,22 +124,21 @@ class Reader:
             ):
                 put(self._odd(Odd(name, text, raw, base >> 32, time), author))
                 continue
-            member, salt = author
-            key = base | (crc32(raw, salt) if len(raw) < _SHORT else adler32(raw, salt))
+            key = base | (crc32(raw) if len(raw) < SHORT else adler32(raw))
             if key in near or key in before or minute <= settled:
                 ref = numbers.again(key)
             else:
                 near[key] = 1
                 ref = hex(key)
-            last[member] = time
-            put(Message(channel=group, ref=ref, time=time, author=member, text=text))
+            last[author] = time
+            put(Message(channel=group, ref=ref, time=time, author=author, text=text))
         if bad:
             self._gap("letters that are no text")
         self.count += len(records)
         self._latest = minute or self._latest
         return Page(records=records, media=self._special.taken())
 
-    def _odd(self, line: Odd, author: Author | None) -> Message:
+    def _odd(self, line: Odd, author: MemberId | None) -> Message:
         name, text, raw, minute, time = line
         if len(text) > MOST_TEXT:
             self._gap("the end of a message was cut off")
@@ -161,8 +157,8 @@ class Reader:
             for member in self._special.gone:
                 self.last.pop(member, None)
             return message
-        self.last[author[0]] = time
-        return self._special.post(At(minute, time, *author), text, _digest(raw, author[1]))
+        self.last[author] = time
+        return self._special.post(At(minute, time, author), text, digest(raw))
 
     def _by_app(self, text: str) -> bool:
         return text[:1] == "\u200e" and not self._special.is_post(text)
@@ -206,11 +202,10 @@ class Reader:
             self._waiting.discard(name)
             self.authors[name] = None
 
-    def _met(self, name: bytes) -> Author:
+    def _met(self, name: bytes) -> MemberId:
         shown = name.decode("utf-8", "replace")
         self._waiting.discard(name)
-        found = (self._people.id(shown), crc32(native(plain(shown)).encode("utf-8", "replace")))
-        self.authors[name] = found
+        found = self.authors[name] = self._people.id(shown)
         return found
 
     def _is_author(self, name: bytes, text: bytes) -> bool:
@@ -261,8 +256,3 @@ class Reader:
             shown = name.decode("utf-8", "replace")
             if count and name not in self.authors and plain(shown) and (count > 1 or not self._doubtful(shown)):
                 self._people.id(shown)
-
-
-def _digest(raw: bytes, salt: int) -> int:
-    """What a message's words are known by, together with who wrote them."""
-    return crc32(raw, salt) if len(raw) < _SHORT else adler32(raw, salt)

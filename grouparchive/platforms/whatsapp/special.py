@@ -7,7 +7,7 @@ import mimetypes
 import re
 from collections.abc import Callable, Container
 from typing import Any, Final, Literal, NamedTuple
-from zlib import crc32
+from zlib import adler32, crc32
 
 from grouparchive.model.ports import MediaRequest
 from grouparchive.model.records import Media, MemberId, Message, Poll, Ref
@@ -24,16 +24,24 @@ _TYPES: Final[dict[str, Literal["image", "sticker", "video", "audio", "contact"]
 _COUNTED: Final = re.compile(r"\A\d+-")  # an iPhone counts the files anew in each export
 _FILE: Final = crc32(b"\0media")
 _APP: Final = crc32(b"\0app")
+SHORT: Final = 24  # bytes; adler32 is three times as fast and too weak for so few
+_LABEL: Final = re.compile(r"\{member:[0-9a-f]{32}\}")
 _FREE: Final = frozenset({"encryption", "settings", "call", "disappearing", "description", "asked"})
 
 
 class At(NamedTuple):
-    """When a message stands and by whom: `author` "" is the app itself, `salt` a digest of the author's handle."""
+    """When a message stands and by whom."""
 
     minute: int
     time: int
-    author: MemberId | Literal[""]
-    salt: int
+    author: MemberId
+
+
+def digest(words_: bytes) -> int:
+    """What a message's words are known by in its minute. Never of a name or number: a ref stands in the content vault, and who
+    opens only that could try people against it.
+    """
+    return crc32(words_) if len(words_) < SHORT else adler32(words_)
 
 
 class Special:
@@ -70,8 +78,8 @@ class Special:
 
     # --- posts -----------------------------------------------------------------------------------------------------------
 
-    def post(self, at: At, text: str, digest: int) -> Message:
-        """What somebody wrote that is not certain to be plain text. `digest` is that of its bytes."""
+    def post(self, at: At, text: str, known_by: int) -> Message:
+        """What somebody wrote that is not certain to be plain text. `known_by` is the digest of its bytes."""
         caption = words.left_out(text)
         if caption is not None:
             return self._left_out(at, caption)
@@ -79,9 +87,9 @@ class Special:
             return self._file(at, *file)
         plain = text.removeprefix("\u200e")
         kept = words.EDITED.sub("", plain)
-        if kept != text:
-            digest = crc32(kept.encode("utf-8", "replace"), at.salt)
         said, mentions = self._people.mentioned(kept)
+        if kept != text or mentions:
+            known_by = digest(_LABEL.sub("", said).encode("utf-8", "replace"))
         more: dict[str, Any] = {}
         bare = kept.translate(DIRECTIONS).strip()
         if bare in words.DELETED or words.BY_ADMIN.fullmatch(bare):
@@ -97,7 +105,7 @@ class Special:
                 "poll": Poll(question=question, options=tuple((str(n), one) for n, one in enumerate(options[:100]))),
             }
         return Message(
-            channel=self._group, ref=self.numbers.ref(at.minute, digest), time=at.time, author=at.author, text=said,
+            channel=self._group, ref=self.numbers.ref(at.minute, known_by), time=at.time, author=at.author, text=said,
             mentions=mentions, edited=at.time if kept != plain else 0, **more,
         )  # fmt: skip
 
@@ -113,15 +121,15 @@ class Special:
         self.omitted += 1
         said, mentions = self._people.mentioned(caption)
         return Message(
-            channel=self._group, ref=self.numbers.ref(at.minute, at.salt ^ _FILE), time=at.time, author=at.author,
+            channel=self._group, ref=self.numbers.ref(at.minute, _FILE), time=at.time, author=at.author,
             type="file", text=said, mentions=mentions, version=self._rank(at), data='{"omitted":true}',
         )  # fmt: skip
 
     def _file(self, at: At, file: str, caption: str) -> Message:
-        ref = self.numbers.ref(at.minute, at.salt ^ _FILE)
+        ref = self.numbers.ref(at.minute, _FILE)
         ending = file.rpartition(".")[2].lower()
         shown = "contact.vcf" if ending == "vcf" else self._people.hidden(file)  # a card is called after who is on it
-        which = crc32(_COUNTED.sub("", file).encode("utf-8", "replace"))
+        which = crc32(_COUNTED.sub("", _LABEL.sub("", shown)).encode("utf-8", "replace"))
         place = f"{self._group}/{ref}/{which:08x}"
         mime = mimetypes.guess_type(file)[0] or ""
         wanted = self._attach(place, file, mime, shown)
@@ -135,7 +143,7 @@ class Special:
         )  # fmt: skip
 
     def _rank(self, at: At) -> int:
-        """Files have the same ref in an export with them and in one without: that of their minute and author. In the minute
+        """Files have the same ref in an export with them and in one without: that of their minute. In the minute
         in which an export begins, the first of them may be a later one in truth: an export with the whole minute knows better.
         """
         return int(at.minute != self.cut_minute)
@@ -153,7 +161,7 @@ class Special:
     def service(self, minute: int, time: int, text: str) -> Message:
         """A line of the service, with the people in it as ids."""
         line = text.translate(DIRECTIONS).strip()
-        ref = self.numbers.ref(minute, crc32(line.encode("utf-8", "replace"), _APP))
+        ref = self.numbers.ref(minute, _APP)  # not of its words: they are names
         found = self._lines.read(line)
         action, shown = "unknown", ""
         people: list[MemberId] = []

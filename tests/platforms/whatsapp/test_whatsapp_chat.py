@@ -96,7 +96,7 @@ def test_every_way_to_write_a_date_is_the_same_message(read: Any, line: str) -> 
     found = read(line + "\n")
     assert found.told == [("name:Fern", "hello")]
     assert found.messages[0].time == 1_577_826_300_000
-    assert found.messages[0].ref == "0x1914311218fcf39"
+    assert found.messages[0].ref == "0x19143113610a686"
 
 
 def test_a_time_is_that_of_the_phone(read: Any) -> None:
@@ -301,3 +301,20 @@ def test_a_public_sample(path: Path) -> None:
     assert [one.time for one in found.messages][0::8] == [1_546_341_900_000, 1_640_901_660_000]
     assert sum(one.type == "service" for one in found.messages) == 2
     assert len(found.here) == 6
+
+
+def test_refs_say_nothing_about_people(read: Any) -> None:
+    """Refs stand among the posts. Who opens only these must not be able to try names and numbers against them."""
+
+    def chat(one: str, other: str) -> Read:
+        lines = [
+            f"{one} added {other}", f"{one}: hello there", f"{other}: ask @\u2068{one}\u2069", f"{one}: <Media omitted>",
+            f"{other}: {one}.vcf (file attached)", f"{one}: IMG-20191231-WA0001 {other}.jpg (file attached)", f"{other} left",
+            f"{one} tat etwas Neues mit {other}",
+        ]  # fmt: skip
+        return read("".join(f"31/12/19, 21:{at:02d} - {line}\n" for at, line in enumerate(lines)))
+
+    def refs(found: Read) -> list[str]:
+        return [ref for one in found.messages for ref in (one.ref, *(file.ref for file in one.media))]
+
+    assert refs(chat("Fern", "Moss")) == refs(chat("+49 170 1234567", "Reed Hollow"))
