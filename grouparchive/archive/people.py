@@ -92,7 +92,7 @@ class People:
             case Fact():
                 one.facts.append(record)
             case Roster(channel=channel, time=time):
-                one.begun[channel] = _Snapshot(time=time)
+                one.begun[channel] = _Snapshot(time=min(time, commit.believed))
             case Membership(seen=seen) if seen:
                 one.sightings.append(record)
             case Membership(channel=channel) if channel in one.begun:
@@ -163,10 +163,13 @@ class People:
             self._sight(one, sighting, sound=sound)
 
     def _sight(self, one: _Open, sighting: Membership, *, sound: bool) -> None:
-        """Take in that somebody was seen, as the commit's end makes known who that is."""
+        """Take in that somebody was seen, as the commit's end makes known who that is. Nothing was seen after its commit: a
+        time to come would count over every roster yet to be read.
+        """
         person = self._canonical.get(sighting.member, NOBODY)
         if person == NOBODY:
             return
+        sighting = replace(sighting, seen=min(sighting.seen, one.commit.believed))
         for told, kept in ((one.selected, self._seen), (one.selected and sound, self._proved)):
             known = kept.setdefault(sighting.channel, {})
             if told and (person not in known or known[person].seen <= sighting.seen):

@@ -12,7 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from functools import lru_cache
 from typing import Final, TypeAlias
 
-from grouparchive.crypto.primitives import lp
+from grouparchive.crypto.primitives import begun_tag, lp
 from grouparchive.model.records import Edit, Message, Reaction, Record, Tombstone, Vote
 
 Event: TypeAlias = Message | Edit | Reaction | Vote | Tombstone
@@ -35,6 +35,7 @@ class EventTags:
         self._blocks: dict[str, list[array[int]]] = {}  # of channels that had events in this run
         self._before: set[str] = set()  # those of them with blocks from earlier runs
         self._now: dict[str, set[int]] = {}  # since the last commit
+        self._waiting: dict[str, array[int]] = {}  # the same, sorted, while a commit is made
         # Most of what comes is news, and nothing in a block has its place here: then the blocks need not be searched.
         self._places = bytearray(_PLACES)
         self._tagger = lru_cache(maxsize=1024)(_tagger)
@@ -66,14 +67,15 @@ class EventTags:
 
     def waiting(self) -> dict[str, bytes]:
         """The blocks of what was seen since the last `settle`, by channel."""
-        return {channel: _packed(tags) for channel, tags in self._now.items() if tags}
+        self._waiting = {channel: array("Q", sorted(tags)) for channel, tags in self._now.items() if tags}
+        return {channel: _packed(block) for channel, block in self._waiting.items()}
 
     def settle(self) -> None:
         """What waited is kept."""
-        for channel, tags in self._now.items():
-            if tags:
-                self._keep(channel, array("Q", sorted(tags)))
-                tags.clear()
+        for channel, block in self._waiting.items():
+            self._keep(channel, block)
+            self._now[channel].clear()
+        self._waiting = {}
 
     def _of(self, channel: str) -> tuple[list["array[int]"], set[int]]:
         if channel not in self._blocks:
@@ -116,12 +118,12 @@ def _any(older: "list[hashlib.blake2b]", ref: bytes, blocks: "list[array[int]]")
 def _tagger(key: bytes, kind: str, channel: str, version: int) -> "hashlib.blake2b":
     """What, updated with a ref, digests to the tag of lp(kind, channel, version) || ref."""
     lead = lp(kind.encode(), channel.encode("utf-8", "surrogatepass"), str(version).encode())
-    return hashlib.blake2b(lead, key=key, digest_size=SIZE)
+    return begun_tag(key, lead, SIZE)
 
 
-def _packed(tags: Collection[int]) -> bytes:
-    block = array("Q", sorted(tags))
+def _packed(block: "array[int]") -> bytes:
     if sys.byteorder == "little":
+        block = array("Q", block)
         block.byteswap()
     return block.tobytes()
 

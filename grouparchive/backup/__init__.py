@@ -2,6 +2,15 @@
 
 from grouparchive.backup.identities import Identities
 from grouparchive.backup.media import MEDIA_TRIES
-from grouparchive.backup.run import PENDING_MEDIA, Progress, Summary, run_backup, run_import
+from grouparchive.backup.run import PENDING_MEDIA, Progress, Summary, run_backup, run_import, whole_mark
 
-__all__ = ["MEDIA_TRIES", "PENDING_MEDIA", "Identities", "Progress", "Summary", "run_backup", "run_import"]
+__all__ = [
+    "MEDIA_TRIES",
+    "PENDING_MEDIA",
+    "Identities",
+    "Progress",
+    "Summary",
+    "run_backup",
+    "run_import",
+    "whole_mark",
+]

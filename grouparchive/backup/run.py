@@ -114,7 +114,8 @@ def run_import(
 
     Args:
         connector: over the file, opened with `identities`. Its cursors are not kept.
-        mark: a digest of the file. With the last commit `Writer.knows_file(mark)` becomes true.
+        mark: a digest of the file. With the last commit `Writer.knows_file(mark)` becomes true, and where there was no gap
+            but known limits of the platform, `Writer.knows_file(whole_mark(mark))`.
         writer: the open archive.
         identities: who is who, for this file only.
         progress: called as the run goes on.
@@ -125,6 +126,11 @@ def run_import(
         KeyboardInterrupt, GroupArchiveError: as `run_backup`.
     """
     return _finish(_Run(connector, "", writer, identities, progress, commit_seconds, mark=mark))
+
+
+def whole_mark(mark: bytes) -> bytes:
+    """By what it is known that all of a file came in."""
+    return hashlib.sha256(b"whole" + mark).digest()
 
 
 def _finish(run: "_Run") -> Summary:
@@ -209,6 +215,8 @@ class _Run:
         with _uninterrupted():
             if self._mark:
                 self._writer.mark_file(self._mark)
+                if all(gap.limit for gap in self._gaps.values()):
+                    self._writer.mark_file(whole_mark(self._mark))
             self._commit()
 
     def give_up(self) -> None:

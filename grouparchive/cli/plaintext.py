@@ -1,7 +1,5 @@
 """What lies about unencrypted after an import: named, warned about where a cloud copies it, and removed if wished."""
 
-import os
-import shutil
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -60,18 +58,18 @@ def synced(path: Path) -> bool:
 
 
 def _removed(run: Run, one: Taken) -> bool:
-    """Take an export away, if all of it came in."""
+    """Take an export away, if all of it came in. Never a folder: something else may lie in it."""
     if not one.whole:
         run.output.warn("an export was kept: not everything in it came in, as the gaps show")
         return False
+    if one.path.is_dir():
+        run.output.warn("a folder was kept, as other things may lie in it: remove it yourself")
+        return False
     try:
-        if one.path.is_dir() and not one.path.is_symlink():
-            shutil.rmtree(one.path)
-        else:
-            os.unlink(one.path)  # noqa: PTH108 - the name that was given, also where it is a link
+        one.path.unlink()
     except OSError as error:
         run.output.warn(f"an export could not be removed: {(error.strerror or 'unknown reason').lower()}")
         return False
-    run.output.event("removed", files=one.entries)
+    run.output.event("removed", files=1)
     run.output.result(f"{one.title}: the export is removed. A disk can keep what was deleted for a while.")
     return True

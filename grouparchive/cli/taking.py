@@ -6,6 +6,7 @@ import hashlib
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import closing
 from datetime import UTC, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
@@ -15,7 +16,7 @@ import msgspec
 from grouparchive import __version__
 from grouparchive.archive.home import WriterHome
 from grouparchive.archive.writer import Writer
-from grouparchive.backup import Identities, Summary, run_import
+from grouparchive.backup import Identities, Summary, run_import, whole_mark
 from grouparchive.cli.output import many
 from grouparchive.cli.surroundings import Run
 from grouparchive.errors import BadExport, GroupArchiveError, UsageError
@@ -27,17 +28,12 @@ COUNTS = ("groups", "channels", "members", "messages", "attachments", "new")
 
 
 class Taken(msgspec.Struct, kw_only=True):
-    """What became of one export file. `summary` is None where it was known already."""
+    """What became of one export file. `summary` is None where it was known already; `whole`: all of it is in the archive."""
 
     path: Path
     title: str
     summary: Summary | None
-    entries: int = 0
-
-    @property
-    def whole(self) -> bool:
-        """Is all that it holds in the archive?"""
-        return self.summary is None or all(gap.limit for gap in self.summary.gaps)
+    whole: bool
 
 
 def take_in(
@@ -150,12 +146,11 @@ def _take(
         if kind is None:
             return None
         mark = _mark(kind, box, choices)
-        entries = len(box.entries)
         if writer.knows_file(mark):
-            return Taken(path=path, title=kind.title, summary=None, entries=entries)
+            return Taken(path=path, title=kind.title, summary=None, whole=writer.knows_file(whole_mark(mark)))
         identities = Identities(*kind.whose(box))
         connector = kind(box, identities, choices)
-        with run.output.progress(f"Reading {kind.title}") as progress:
+        with closing(connector), run.output.progress(f"Reading {kind.title}") as progress:
             summary = run_import(
                 connector,
                 mark=mark,
@@ -166,7 +161,7 @@ def _take(
                 ),
                 commit_seconds=COMMIT_SECONDS,
             )
-        return Taken(path=path, title=kind.title, summary=summary, entries=entries)
+        return Taken(path=path, title=kind.title, summary=summary, whole=writer.knows_file(whole_mark(mark)))
     finally:
         box.close()
 

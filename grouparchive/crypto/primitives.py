@@ -6,7 +6,6 @@ Everything here is a pure function of bytes. What the stones are used for stands
 import hashlib
 import hmac
 import os
-from collections.abc import Callable
 
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
@@ -102,16 +101,9 @@ def local_tag(key: bytes, data: bytes) -> bytes:
     return hashlib.blake2b(data, key=key, digest_size=TAG_SIZE).digest()
 
 
-def local_tagger(key: bytes, lead: bytes) -> Callable[[bytes], bytes]:
-    """`local_tag` of lead || data, for many data after one lead."""
-    begun = hashlib.blake2b(lead, key=key, digest_size=TAG_SIZE)
-
-    def tag(data: bytes) -> bytes:
-        whole = begun.copy()
-        whole.update(data)
-        return whole.digest()
-
-    return tag
+def begun_tag(key: bytes, lead: bytes, size: int = TAG_SIZE) -> "hashlib.blake2b":
+    """`local_tag` of lead || data, for many data after one lead: a copy of this, updated with the data, digests to it."""
+    return hashlib.blake2b(lead, key=key, digest_size=size)
 
 
 def same(one: bytes, other: bytes) -> bool:

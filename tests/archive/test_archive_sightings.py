@@ -64,3 +64,17 @@ def test_a_whole_roster_counts_over_what_was_seen_before_it(made: Any, first: st
 def test_a_sighting_is_no_part_of_the_roster_that_was_begun_before_it(made: Any) -> None:
     made.write([*STRUCTURE, *snapshot(1, 500, 1), *sighting(2, 1, 400)])
     assert here(made) == {"@fern1"}
+
+
+@pytest.mark.parametrize("state", ["join", "leave"])
+def test_a_sighting_of_times_to_come_does_not_count_over_later_rosters(made: Any, state: str) -> None:
+    made.write([*STRUCTURE, *snapshot(1, 500, 1, 2)], time=1_000)
+    made.write([*STRUCTURE, *sighting(2 if state == "leave" else 3, 2, 253_402_300_799_999, state)], time=2_000)
+    made.write([*STRUCTURE, *snapshot(3, 3_000, 1, 2)], time=3_000)
+    assert here(made) == {"@fern1", "@fern2"}
+
+
+def test_a_roster_of_times_to_come_does_not_count_over_later_sightings(made: Any) -> None:
+    made.write([*STRUCTURE, *snapshot(1, 253_402_300_799_999, 1)], time=1_000)
+    made.write([*STRUCTURE, *sighting(2, 2, 1_500)], time=2_000)
+    assert here(made) == {"@fern1", "@fern2"}

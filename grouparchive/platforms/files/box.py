@@ -24,7 +24,8 @@ MOST_ENTRIES: Final = 2_000_000
 MOST_BYTES: Final = 256 * 1024 * 1024  # of a file that is read whole
 
 _APART: Final = 8 * 1024  # read ahead in a zip: its files are asked for in any order
-_MOST_DIRECTORY: Final = 512 * 1024 * 1024  # bytes of a zip's list of files
+_MOST_DIRECTORY: Final = 32 * 1024 * 1024  # bytes of a zip's list of files; in memory it takes some ten times as much
+_MOST_END: Final = 128 * 1024  # bytes at the end of a zip that tell where its list of files is
 _BOMB_BYTES: Final = 256 * 1024 * 1024
 _BOMB_RATIO: Final = 250
 _BROKEN: Final = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError)
@@ -167,6 +168,9 @@ class ZipBox(Box):
         super().__init__(path)
         self._inside: dict[str, zipfile.ZipInfo] = {}
         self._file = _plain(path, _APART)
+        if _directory(self._file) > _MOST_DIRECTORY:
+            self._file.close()
+            raise BadExport("there are too many files in this zip")
         try:
             self._zip = zipfile.ZipFile(self._file)
         except _BROKEN as error:
@@ -189,8 +193,6 @@ class ZipBox(Box):
 
     def _list(self, size: int) -> None:
         packed = 0
-        if len(self._zip.infolist()) > MOST_ENTRIES:
-            raise BadExport("there are too many files in this zip")
         for info in self._zip.infolist():
             packed += info.compress_size
             if info.is_dir():
@@ -283,6 +285,19 @@ def _plain(path: Path, buffer: int = PIECE) -> IO[bytes]:
         os.close(handle)
         raise BadExport("this is no ordinary file", hint="Name a file, a zip or a folder.")
     return os.fdopen(handle, "rb", buffering=buffer)
+
+
+def _directory(file: IO[bytes]) -> int:
+    """How many bytes a zip's list of files has, as the zip says; the library reads that many at once."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(max(size - _MOST_END, 0))
+    end = file.read(_MOST_END)
+    at = end.rfind(b"PK\x05\x06")
+    said = end[at + 12 : at + 16] if at >= 0 else b""
+    if said == b"\xff\xff\xff\xff":  # too large for its place: see the record before
+        at = end.rfind(b"PK\x06\x06", 0, at)
+        said = end[at + 40 : at + 48] if at >= 0 else said
+    return int.from_bytes(said, "little")
 
 
 def _digest(path: Path) -> bytes:
