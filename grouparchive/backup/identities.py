@@ -1,6 +1,5 @@
 """Who is who during one run: ids for people, in memory only. Nothing here touches a disk."""
 
-import json
 import re
 from collections.abc import Iterable, Sequence
 from itertools import islice
@@ -8,7 +7,7 @@ from typing import Final
 
 from grouparchive.crypto.members import Pseudonyms
 from grouparchive.model import codec
-from grouparchive.model.records import AnyRecord, Fact, Member, MemberId, Message
+from grouparchive.model.records import AnyRecord, Member, MemberId, Message
 
 _ID: Final = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
 
@@ -55,17 +54,6 @@ class Identities:
         """(handle, display name, avatar) behind an id."""
         member = self._people.get(id_)
         return (member.native, member.name, member.avatar) if member else ("", "", "")
-
-    def described(self, records: Iterable[Member | Fact]) -> list[str]:
-        """What is said about people, in an order and in words that are the same in each run."""
-        rows: list[tuple[object, ...]] = []
-        for record in records:
-            if isinstance(record, Member):
-                rows.append((record.id, record.platform, record.origin, record.native, record.name, record.avatar))
-            else:
-                who = self.who(record.member)[0] or record.member
-                rows.append((who, record.field, record.key, record.value, record.until))
-        return sorted(map(json.dumps, rows))
 
     def named_in(self, line: bytes) -> set[MemberId]:
         """The people whose ids stand in an encoded record."""

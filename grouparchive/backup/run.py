@@ -1,7 +1,6 @@
 """One incremental run from a connector into an archive: pages, cursors, rosters, gaps and commits."""
 
 import hashlib
-import json
 import signal
 import threading
 import time
@@ -14,6 +13,7 @@ from typing import Final
 import msgspec
 
 from grouparchive.archive.writer import Writer
+from grouparchive.backup.compared import Compared
 from grouparchive.backup.identities import Identities
 from grouparchive.backup.media import MediaQueue
 from grouparchive.errors import NotFound, PlatformError, Refused, UsageError
@@ -26,11 +26,9 @@ from grouparchive.model.records import (
     Ban,
     Channel,
     Edit,
-    Fact,
     Gap,
     Group,
     Known,
-    Member,
     MemberId,
     Membership,
     Message,
@@ -170,14 +168,13 @@ class _Run:
         self._committed = 0.0
         self._cursors: dict[Ref, dict[str, str]] = {}  # what changed since the last commit
         self._held: list[AnyRecord] = []  # states that name people
-        self._said = 0  # pages of the group that say something about people
         self._met = 0  # people met while the group's states were read
         self._mentioned: set[MemberId] = set()  # in records since the last commit
         self._members: set[MemberId] = set()
         self._gaps: dict[tuple[str, Ref], Gap] = {}  # by code and scope
         self._gap_codes: Counter[str] = Counter()
         self._new_gaps: set[tuple[str, Ref]] = set()  # not committed yet
-        self._faces: dict[str, bytes] = {}  # what tells whether the members' pictures of a channel changed
+        self._compared = Compared(writer, identities)
         self._media = MediaQueue(connector, writer)
 
     def close(self) -> None:
@@ -197,7 +194,7 @@ class _Run:
             for given_up in self._media.load(group, after.pop(PENDING_MEDIA, "")):
                 self._gap(Gap(code=Known.MEDIA_UNAVAILABLE, scope=given_up))
             self._identities.begin_group()
-            self._said = 0
+            self._compared.begin_group()
             try:
                 for page in self._connector.pages(group, after):
                     self._keep(group, page)
@@ -234,12 +231,12 @@ class _Run:
         with _uninterrupted():
             if page.cursor:
                 self._settle_states()
-            self._records(self._news_of_people(group, page), page.stamp)
+            self._records(self._compared.news_of_people(group, page), page.stamp)
             if not page.cursor:
                 self._met = self._identities.met()
             for gap in page.gaps:
                 self._gap(gap, news=bool(page.cursor))
-            faces = self._faces_changed(group, page)
+            faces = self._compared.faces_changed(group, page)
             for file in page.media:
                 if (faces or file.vault != "roster") and self._writer.fresh_media(file.ref, file.vault):
                     self._media.want(group, file)
@@ -265,7 +262,9 @@ class _Run:
         """Take in what is no event, or leave it; the events are given back."""
         people = [record for record in records if isinstance(record, Roster | Membership | Ban)]
         changed = {
-            channel for channel in {one.channel for one in people} if self._roster_changed(channel, people, stamp)
+            channel
+            for channel in {one.channel for one in people}
+            if self._compared.roster_changed(channel, people, stamp)
         }
         events: list[AnyRecord] = []
         for record in records:
@@ -283,20 +282,6 @@ class _Run:
         self.summary.members = len(self._members)
         return events
 
-    def _news_of_people(self, group: Ref, page: Page) -> list[AnyRecord]:
-        """A page's records, without what it says about people (`Member`, `Fact`) should that be the same as last time. It is
-        compared all together: a tag of each would be a tag of a person.
-        """
-        said = [record for record in page.records if isinstance(record, Member | Fact)]
-        if not said:
-            return page.records
-        lines = [page.stamp, *self._identities.described(said)]
-        self._said += 1
-        digest = hashlib.sha256("\n".join(lines).encode()).digest()
-        if self._writer.fresh_roster(f"{group} said {self._said}", digest):
-            return page.records
-        return [record for record in page.records if not isinstance(record, Member | Fact)]
-
     def _fits(self, record: AnyRecord, line: bytes) -> bool:
         if len(line) <= codec.MAX_RECORD:
             return True
@@ -311,36 +296,6 @@ class _Run:
                 if self._writer.fresh(self._identities.comparable(record)):
                     self._add(record)
             self._held.clear()
-
-    def _roster_changed(self, channel: Ref, records: list[Roster | Membership | Ban], stamp: str) -> bool:
-        """Do a channel's people differ from last time? Sightings (without a `Roster`) are compared with sightings."""
-        rows: list[tuple[object, ...]] = []
-        whole = False
-        for record in records:
-            if isinstance(record, Membership) and record.channel == channel:
-                who = self._identities.who(record.member)
-                place = ("member", *who, record.state, record.level, *record.roles, record.since)
-                rows.append((*place, record.seen) if record.seen else place)
-            elif isinstance(record, Ban) and record.channel == channel:
-                by = self._identities.who(record.by)[0]
-                rows.append(("ban", *self._identities.who(record.member), by, record.reason, record.time))
-            elif isinstance(record, Roster) and record.channel == channel:
-                whole = True
-        lines = [stamp, *sorted(json.dumps(row) for row in rows)]
-        named = channel if whole else f"{channel} sightings"
-        return self._writer.fresh_roster(named, hashlib.sha256("\n".join(lines).encode()).digest())
-
-    def _faces_changed(self, group: Ref, page: Page) -> bool:
-        """Do the members' pictures on a page differ from last time? The writer remembers no single one of them (a tag of a
-        picture would be a tag of its member), so they are read again all together, and only then.
-        """
-        faces = sorted(f"{file.ref} {file.stamp}" for file in page.media if file.vault == "roster")
-        if not faces:
-            return False
-        place = next((record.channel for record in page.records if isinstance(record, Roster)), group)
-        digest = hashlib.sha256("\n".join(faces).encode()).digest()
-        self._faces[f"{place} faces"] = digest
-        return self._writer.fresh_roster(f"{place} faces", digest)
 
     def _add(self, record: Record) -> None:
         try:
@@ -416,7 +371,7 @@ class _Run:
             self._writer.add(member)
         for group, cursor in self._cursors.items():
             cursor[PENDING_MEDIA] = self._media.waiting(group)
-        for place, digest in self._faces.items():
+        for place, digest in self._compared.faces.items():
             # Pictures that did not come yet wait in no cursor: the next run must find that they changed, and read them again.
             self._writer.fresh_roster(place, b"unfinished" if self._media.awaits_faces else digest)
         summary = self.summary
