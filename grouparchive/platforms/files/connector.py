@@ -13,7 +13,18 @@ import msgspec
 
 from grouparchive.errors import NotFound
 from grouparchive.model.ports import Cursor, Identify, MediaRequest, Page
-from grouparchive.model.records import AnyRecord, Gap, Group, Known, MemberId, Membership, Record, Ref, Vault
+from grouparchive.model.records import (
+    ROSTER_KINDS,
+    AnyRecord,
+    Gap,
+    Group,
+    Known,
+    MemberId,
+    Membership,
+    Record,
+    Ref,
+    Vault,
+)
 from grouparchive.platforms.files.box import Box
 
 PAGE: int = 1000
@@ -59,7 +70,7 @@ class FileConnector:
         self.sightings = Sightings()
         self._paths: dict[Ref, str] = {}
         self._gaps: list[Gap] = list(box.gaps)
-        self._stamp = ""  # for sightings, as in `Page`: set it to something that only who has the export knows
+        self._stamp = ""  # for sightings, as in `Page`: what only who has the export knows, by default its bytes
 
     @classmethod
     def recognises(cls, box: Box, choices: Choices) -> bool:
@@ -90,7 +101,9 @@ class FileConnector:
             raise NotFound("there is no such group in this export")
         self.sightings = Sightings()
         for page in self._states(group):
-            yield msgspec.structs.replace(page, gaps=[*page.gaps, *self._taken_gaps()])
+            people = not page.stamp and any(type(record) in ROSTER_KINDS for record in page.records)
+            stamp = self.box.fingerprint().hex() if people else page.stamp
+            yield msgspec.structs.replace(page, gaps=[*page.gaps, *self._taken_gaps()], stamp=stamp)
         read = 0
         for page in chain(self._events(group), self._sightings()):
             read += len(page.records)
@@ -126,7 +139,7 @@ class FileConnector:
 
     def _sightings(self) -> Iterator[Page]:
         """Who was seen, once everything was read."""
-        yield from self.sightings.pages(self._stamp)
+        yield from self.sightings.pages(self._stamp or self.box.fingerprint().hex())
 
     def _attach(
         self, ref: Ref, name: str, *, mime: str = "", vault: Vault = "content", said: str = ""
