@@ -26,7 +26,7 @@ from grouparchive.model.records import (
 )
 from grouparchive.platforms.discord.fields import DateRange, Guild, Item, Place, decode, loosely
 from grouparchive.platforms.discord.messages import Messages
-from grouparchive.platforms.discord.people import People, avatar_ref, is_path
+from grouparchive.platforms.discord.people import People, avatar_ref, is_path, without_people
 from grouparchive.platforms.files import Box, Choices, FileConnector
 from grouparchive.platforms.files.json_stream import Batch, End, JsonStream, Lost, Opened, Value, mended
 
@@ -112,7 +112,7 @@ class DiscordExport(FileConnector):
                 type="thread" if thread else "category" if str(place.type) in _CATEGORIES else "room",
                 parent=parent or group,
                 name=_short(place.name),
-                topic=(place.topic or "")[:100_000],
+                topic=without_people((place.topic or "")[:100_000]),
                 created=_created(place.id),
             )
             if file.cut:

@@ -268,12 +268,12 @@ class Messages:
         wanted += [(one.sourceUrl or "", one.name, 0) for one in stickers[:_MOST]]
         for number, (url, name, size) in enumerate(wanted):
             place = f"{self.channel}/{ref}/{number}"
-            shown = self.people.clean(name)[:_MOST]
+            shown = self.people.file(name)[:_MOST]
             path = url.partition("?")[0]
             mime = mimetypes.guess_type(name)[0] or mimetypes.guess_type(path[-200:])[0] or ""
             asked = self._desk.attach(place, url if is_path(url) else "", mime=mime, said=shown)
             if asked is None and url and not is_path(url):
-                data.setdefault("urls", []).append(self.people.clean(url)[:2000])
+                data.setdefault("urls", []).append(self.people.file(url)[:2000])
             requests += [asked] if asked else []
             found.append(Media(ref=place, name=shown, mime=mime, size=max(asked.size if asked else size, 0)))
         type_ = "sticker" if not attachments else found[0].mime.partition("/")[0]

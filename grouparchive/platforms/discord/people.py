@@ -8,6 +8,7 @@ from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.ports import Identify
 from grouparchive.model.records import MemberId
 from grouparchive.platforms.discord.fields import RawRole, User, decode_user, loosely
+from grouparchive.platforms.files import Names
 
 _LONGEST: Final = 256
 _MOST_AUTHORS: Final = 100_000  # ways of writing somebody that are remembered
@@ -30,6 +31,7 @@ class People:
         self._guild = guild
         self._written: dict[bytes, Known] = {}
         self._names: dict[str, MemberId] = {}  # name as written behind an @; "" several bear it
+        self._called = Names()
         self.avatars: dict[str, str] = {}
         self.roles: dict[MemberId, tuple[str, ...]] = {}
         self.known_roles: dict[str, RawRole] = {}
@@ -61,6 +63,7 @@ class People:
         if avatar and user.avatarUrl:
             self.avatars[user.id] = user.avatarUrl
         for called in (user.nickname, user.name):
+            self._called.learn((called or "")[:_LONGEST], member)
             if called and self._names.setdefault(called[:_LONGEST], member) != member:
                 self._names[called[:_LONGEST]] = ""
         if user.roles:
@@ -72,6 +75,10 @@ class People:
         """A name, or the id of who bears it."""
         member = self._names.get(name)
         return f"{{member:{member}}}" if member else name
+
+    def file(self, name: str) -> str:
+        """The name of a file, or its address, with the people in it as ids."""
+        return self._called.hidden(self.clean(name))
 
     def clean(self, text: str, mentioned: Iterable[Known] = ()) -> str:
         """A text with the people in it as ids: those whom the message mentions, and others met so far, after an @."""
@@ -91,6 +98,11 @@ class People:
             if member and not (_WORD.match(text, end - 1) and _WORD.match(text, end)):
                 return f"{{member:{member}}}{text[end:]}"
         return f"@{text}"
+
+
+def without_people(text: str) -> str:
+    """A state of a channel with "somebody" for each mention: ids are others in every run, and would make it news."""
+    return _TAG.sub("@somebody", text)
 
 
 def is_path(url: str) -> bool:

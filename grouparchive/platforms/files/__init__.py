@@ -2,6 +2,7 @@
 
 from grouparchive.platforms.files.box import Box, open_box
 from grouparchive.platforms.files.connector import Choices, FileConnector, Sightings, in_pages
+from grouparchive.platforms.files.names import Names
 from grouparchive.platforms.files.platform import FilePlatform, due_days
 
-__all__ = ["Box", "Choices", "FileConnector", "FilePlatform", "Sightings", "due_days", "in_pages", "open_box"]
+__all__ = ["Box", "Choices", "FileConnector", "FilePlatform", "Names", "Sightings", "due_days", "in_pages", "open_box"]

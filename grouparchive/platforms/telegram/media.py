@@ -112,7 +112,7 @@ class Carried:
         file = f"{self._channel}/{ref}/0"
         missing = _MISSING.fullmatch(path) is not None
         stem, dot, ending = (name or ("" if missing else path.rpartition("/")[2])).rpartition(".")
-        name = self._people.clean(stem or ending)[:1000] + (dot + ending[:20] if stem else "")
+        name = self._people.file(stem or ending)[:1000] + (dot + ending[:20] if stem else "")
         asked = self._desk.attach(file, "" if missing else path, mime=mime, vault="content", said=name or path[:200])
         media = Media(
             ref=file,

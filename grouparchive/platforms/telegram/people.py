@@ -10,6 +10,7 @@ from typing import Final
 
 from grouparchive.model.ports import Identify
 from grouparchive.model.records import MemberId
+from grouparchive.platforms.files import Names
 from grouparchive.platforms.telegram.fields import Peer
 
 _PEER: Final = re.compile(r"(user|channel|chat)?([0-9]{1,19})")
@@ -39,6 +40,7 @@ class People:
         self._ids: dict[Peer, MemberId] = {}
         self._named: dict[str, MemberId] = {}
         self._handles: dict[str, MemberId] = {}
+        self._called = Names()
         self._owners: dict[str, Peer] = {}  # name -> who bears it; "" several
 
     def learn(self, name: str, peer: Peer) -> None:
@@ -60,6 +62,7 @@ class People:
             if not who:
                 return self.by_name(name or str(peer))
             known = self._ids[peer] = self._identify(who, (name or "")[:_LONGEST], "")
+            self._called.learn((name or "")[:_LONGEST], known)
         return known
 
     def by_name(self, name: str) -> MemberId:
@@ -69,6 +72,7 @@ class People:
         name = name[:_LONGEST]
         if name not in self._named:
             self._named[name] = self._identify(f"name:{name}", name, "")
+            self._called.learn(name, self._named[name])
         return self._named[name]
 
     def by_handle(self, handle: str) -> MemberId:
@@ -86,3 +90,7 @@ class People:
     def clean(self, text: str) -> str:
         """A text that the platform wrote, without handles."""
         return HANDLE.sub(lambda found: f"{{member:{self.by_handle(found[0])}}}", text) if "@" in text else text
+
+    def file(self, name: str) -> str:
+        """The name of a file with the people in it as ids."""
+        return self._called.hidden(self.clean(name))

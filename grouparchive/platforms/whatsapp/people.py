@@ -6,6 +6,7 @@ from typing import Final
 
 from grouparchive.model.ports import Identify
 from grouparchive.model.records import MemberId
+from grouparchive.platforms.files import Names
 
 DIRECTIONS: Final = str.maketrans("", "", "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 """Marks of direction, which the phone puts around names and at the begin of lines."""
@@ -13,8 +14,6 @@ DIRECTIONS: Final = str.maketrans("", "", "\u200e\u200f\u202a\u202b\u202c\u202d\
 _NUMBER: Final = re.compile(r"\+?[\d\s().\-\u00a0\u2010\u2011\u202f]{7,24}")
 _MENTION: Final = re.compile("@(?:\u2068~?([^\u2069\n]{1,100})\u2069|(\\d{7,15})(?![\\w@]))")
 _LOOSE: Final = re.compile(r"\+\d[\d\s().\-\u00a0\u2011]{6,20}\d")
-_WORD: Final = re.compile(r"\w+|[^\w\s]")
-_MOST: Final = 20_000
 
 
 class People:
@@ -23,7 +22,7 @@ class People:
     def __init__(self, identify: Identify) -> None:
         self._identify = identify
         self._ids: dict[str, MemberId] = {}
-        self._words: dict[str, list[str]] = {}
+        self._names = Names()
 
     def __contains__(self, shown: str) -> bool:
         return plain(shown) in self._ids
@@ -33,15 +32,12 @@ class People:
         name = plain(shown)
         if name not in self._ids:
             self._ids[name] = self._identify(native(name), name, "")
-            if len(self._ids) <= _MOST and (first := _WORD.match(name)):
-                self._words.setdefault(first[0], []).append(name)
-                self._words[first[0]].sort(key=len, reverse=True)
+            self._names.learn(name, self._ids[name])
         return self._ids[name]
 
     def beginning(self, text: str) -> list[str]:
         """The names met that begin with the same word."""
-        first = _WORD.match(text)
-        return self._words.get(first[0], []) if first else []
+        return self._names.beginning(text)
 
     def label(self, shown: str) -> str:
         """How somebody stands in a text."""
@@ -60,19 +56,7 @@ class People:
 
     def hidden(self, text: str) -> str:
         """A text of the app or a file's name, with the names and numbers of the people met so far as ids."""
-        out: list[str] = []
-        at = 0
-        for word in _WORD.finditer(text):
-            if word.start() < at:
-                continue
-            for name in self._words.get(word[0], ()):
-                end = word.start() + len(name)
-                if text.startswith(name, word.start()) and not (text[end : end + 1].isalnum() and name[-1].isalnum()):
-                    out += (text[at : word.start()], self.label(name))
-                    at = end
-                    break
-        out.append(text[at:])
-        return _LOOSE.sub(lambda found: self.label(found[0]), "".join(out))
+        return _LOOSE.sub(lambda found: self.label(found[0]), self._names.hidden(text))
 
     def several(self, text: str, splits: re.Pattern[str]) -> Iterable[tuple[str, bool]]:
         """The parts of a list of people: (part, is it a person). A name that was met may itself hold an "and"."""
