@@ -42,12 +42,17 @@ class EventTags:
 
     def fresh(self, events: Sequence[Event]) -> list[bool]:
         """Which of these were not seen yet? From now on they count as seen."""
-        abouts = [_about(event) for event in events]
-        if len(set(abouts)) == 1:
-            return self._fresh(*abouts[0], [event.ref for event in events])
-        return [self._fresh(*about, [event.ref])[0] for about, event in zip(abouts, events, strict=True)]
+        alike: dict[tuple[str, str, int], list[int]] = {}
+        for place, event in enumerate(events):
+            alike.setdefault(_about(event), []).append(place)
+        answers = [False] * len(events)
+        for about, places in alike.items():
+            for place, news in zip(places, self._fresh(*about, [events[place].ref for place in places]), strict=True):
+                answers[place] = news
+        return answers
 
     def _fresh(self, kind: str, channel: str, version: int, refs: list[str]) -> list[bool]:
+        """The same for events of one kind, channel and version."""
         blocks, now = self._of(channel)
         taggers = [self._tagger(key, kind, channel, version) for key in self._keys]
         begun, older = taggers[0], taggers[1:] if channel in self._before else []
