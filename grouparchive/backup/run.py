@@ -42,7 +42,7 @@ from grouparchive.model.records import (
 
 COMMIT_BYTES: Final = 64 * 1024 * 1024
 """So much waiting for a commit makes one, before its time."""
-COMMIT_RECORDS: Final = 200_000
+COMMIT_RECORDS: Final = 100_000
 """And so many: the tags of what is not committed stand in memory."""
 PENDING_MEDIA: Final = "pending-media"
 """Our own key in a group's cursor: files that could not be had yet."""

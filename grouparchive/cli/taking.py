@@ -62,8 +62,8 @@ def take_in(
     taken: list[Taken] = []
     with Writer.open(run.writing_path(), home, pinned=bytes.fromhex(config.archive_id)) as writer:
         for path in paths:
-            before = len(taken)
             below = inside(path)
+            told = path.is_dir() and not below
             for one in (path, *below):
                 try:
                     found = _take(run, writer, one, formats, choices)
@@ -71,14 +71,15 @@ def take_in(
                     if writer.spoilt:
                         raise
                     failed(one, error)
-                    break
-                if found:
+                else:
+                    if found is None:
+                        continue
                     taken.append(found)
-                    if one == path:
-                        break
-            else:
-                if len(taken) == before and (below or not path.is_dir()):
-                    failed(path, _unknown(platform))
+                told = True
+                if one == path:
+                    break
+            if not told:
+                failed(path, _unknown(platform))
     return taken
 
 

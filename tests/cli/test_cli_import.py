@@ -89,6 +89,15 @@ def test_a_folder_of_exports_and_a_zip_with_media(ready: Machine, tmp_path: Path
     assert {"code": "file-refused", "count": 1} in done["gaps"]
 
 
+def test_a_broken_export_does_not_stop_the_others(ready: Machine, tmp_path: Path) -> None:
+    folder = chat(tmp_path / "in", LINES).parent
+    for name in ("A torn one.zip", "Z torn.zip"):
+        (folder / name).write_bytes(b"PK\x03\x04 torn")
+    done = ready.run("import", folder, "--json", code=1)
+    assert done.done["messages"] == 6
+    assert done.err.count('"event":"error"') == 2
+
+
 def test_what_remains_is_named_and_removed_on_wish(ready: Machine, tmp_path: Path) -> None:
     path = chat(tmp_path / "Dropbox", LINES)
     said = ready.run("import", path)

@@ -160,7 +160,7 @@ class DiscordExport(FileConnector):
         for found in JsonStream(pieces, [("messages",)], decode):
             if isinstance(found, Batch):
                 if not self._stamp:
-                    self._stamp = hashlib.sha256(repr(found.items[0]).encode("utf-8", "replace")).hexdigest()
+                    self._stamp = hashlib.sha256(msgspec.json.encode(found.items[0])).hexdigest()
                 yield from self._pages(*messages.records(found.items))
             elif isinstance(found, Lost):
                 item = loosely(found.raw, Item) if found.raw else None
@@ -198,6 +198,7 @@ class DiscordExport(FileConnector):
                 state: Any = "leave" if gone >= there else "join"
                 room.append(Membership(channel=channel, member=who, state=state, seen=max(there, gone, 1)))
             rooms.append(room)
+        self._stamp = self._stamp or self.box.fingerprint().hex()
         media = []
         for user, path in people.avatars.items():
             asked = self._attach(avatar_ref(group, user), self._path(path), vault="roster")

@@ -79,7 +79,7 @@ class Names:
         self._people = people
         known = sorted({name for name in names if plain(name) not in NO_NAME}, key=len, reverse=True)[:2000]
         alternatives = "|".join(map(re.escape, known))
-        self._name = re.compile(rf"(?<!\w)({alternatives})(?!\w)") if known else None
+        self._name = re.compile(rf"(?<![^\W_])({alternatives})(?![^\W_])") if known else None
         self._mention = re.compile(rf"@({alternatives})(?!\w)") if known else None
 
     def out_of_line(self, text: str) -> str:

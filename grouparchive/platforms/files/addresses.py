@@ -30,5 +30,10 @@ def phone(value: str) -> str:
     return _formed("phone", value)
 
 
+def dialled(phone_: str) -> str:
+    """A phone number as it stays the same however it is written."""
+    return re.sub(r"[^0-9+]", "", phone_)
+
+
 def _formed(key: str, value: str) -> str:
     return "" if not value or len(value) > MAX_VALUE or complaint("contact", key, value) else value

@@ -101,14 +101,13 @@ class FileConnector:
             raise NotFound("there is no such group in this export")
         self.sightings = Sightings()
         for page in self._states(group):
-            people = not page.stamp and any(type(record) in ROSTER_KINDS for record in page.records)
-            stamp = self.box.fingerprint().hex() if people else page.stamp
-            yield msgspec.structs.replace(page, gaps=[*page.gaps, *self._taken_gaps()], stamp=stamp)
+            gaps = [*page.gaps, *self._taken_gaps()]
+            yield msgspec.structs.replace(page, gaps=gaps, stamp=self._stamp_of(page))
         read = 0
         for page in chain(self._events(group), self._sightings()):
             read += len(page.records)
             gaps = [*page.gaps, *self._taken_gaps()]
-            yield msgspec.structs.replace(page, gaps=gaps, cursor={"read": str(read)})
+            yield msgspec.structs.replace(page, gaps=gaps, cursor={"read": str(read)}, stamp=self._stamp_of(page))
         if gaps := self._taken_gaps():  # noted after the last page
             yield Page(records=[], gaps=gaps, cursor={"read": str(read)})
 
@@ -139,7 +138,13 @@ class FileConnector:
 
     def _sightings(self) -> Iterator[Page]:
         """Who was seen, once everything was read."""
-        yield from self.sightings.pages(self._stamp or self.box.fingerprint().hex())
+        yield from self.sightings.pages(self._stamp)
+
+    def _stamp_of(self, page: Page) -> str:
+        """A page's stamp: where it says something about people, never none."""
+        if page.stamp or ROSTER_KINDS.isdisjoint(map(type, page.records)):
+            return page.stamp
+        return self._stamp or self.box.fingerprint().hex()
 
     def _attach(
         self, ref: Ref, name: str, *, mime: str = "", vault: Vault = "content", said: str = ""

@@ -5,7 +5,7 @@ from typing import Final
 
 from grouparchive.model.records import MemberId
 
-_WORD: Final = re.compile(r"\w+|[^\w\s]")
+_WORD: Final = re.compile(r"[^\W_]+|_|[^\w\s]")
 _MOST: Final = 20_000
 _SHORTEST: Final = 3  # a name of one or two letters is in too many words
 

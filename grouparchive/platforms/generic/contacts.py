@@ -12,7 +12,7 @@ from grouparchive.errors import BadExport
 from grouparchive.model.ports import Cursor, Identify, Page
 from grouparchive.model.records import AnyRecord, Fact, Gap, Group, Record, Ref
 from grouparchive.platforms.files import Box, Choices, FileConnector
-from grouparchive.platforms.files.addresses import mail, phone
+from grouparchive.platforms.files.addresses import dialled, mail, phone
 from grouparchive.platforms.files.connector import PAGE
 from grouparchive.platforms.generic import vcards
 from grouparchive.platforms.generic.columns import heading
@@ -122,7 +122,7 @@ class ContactsFile(FileConnector):
         if not (mails or phones or chats):
             self._unreachable += 1
             return
-        native = (mails[0].lower() if mails else "") or (phones and _number(phones[0])) or chats[0]
+        native = (mails[0].lower() if mails else "") or (phones and dialled(phones[0])) or chats[0]
         member = self.identify(str(native), card.name[:1024], "")
         for key, values in (("mail", mails), ("phone", phones), ("xmpp", chats)):
             for number, value in enumerate(values[:MOST_ADDRESSES], 1):
@@ -174,8 +174,3 @@ def _field(one: str) -> str:
     if _CHAT.fullmatch(one):
         return "chats"
     return next((field for field, names in _NAMES.items() if one in names.split("|")), "")
-
-
-def _number(value: str) -> str:
-    """A phone number as it stays the same however it is written."""
-    return re.sub(r"[^0-9+]", "", value)

@@ -25,7 +25,7 @@ from grouparchive.model.records import (
     Roster,
 )
 from grouparchive.platforms.files import Box, Choices, FileConnector
-from grouparchive.platforms.files.addresses import mail, phone
+from grouparchive.platforms.files.addresses import dialled, mail, phone
 from grouparchive.platforms.files.connector import PAGE
 from grouparchive.platforms.generic import dates
 from grouparchive.platforms.generic.columns import columns_of, heading, power
@@ -135,7 +135,7 @@ class MembersTable(FileConnector):
         for field, found in zip(("mail", "phone"), reached, strict=True):
             if of(field) and not found:
                 self._tell("contact-unreadable", f"line {number:,}")
-        native = of("id") or of("handle") or reached[0].lower() or reached[1] or name
+        native = of("id") or of("handle") or reached[0].lower() or dialled(reached[1]) or name
         if not native:
             self._tell("row-unreadable", f"line {number:,}")
             return None, ""

@@ -1,5 +1,6 @@
 """What all connectors over files share."""
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 from grouparchive.errors import NotFound
 from grouparchive.model.ports import Page
 from grouparchive.model.records import Channel, Group, Membership, Message
-from grouparchive.platforms.files import Choices, FileConnector, in_pages, open_box
+from grouparchive.platforms.discord.export import DiscordExport
+from grouparchive.platforms.files import Choices, FileConnector, Names, in_pages, open_box
 
 ID = "1" * 32
 
@@ -74,3 +76,40 @@ def test_another_group_is_not_there(lane: Lane) -> None:
 
 def test_a_key_is_not_shown() -> None:
     assert "canary" not in repr(Choices(key=b"canary"))
+
+
+@pytest.mark.parametrize(
+    "text", ["IMG_Fern Moss.jpg", "letter_from_Fern Moss_2.pdf", "Fern Moss", "xFern Moss", "Fern Mossy"]
+)
+def test_names_are_found_in_names_of_files(text: str) -> None:
+    names = Names()
+    names.learn("Fern Moss", ID)
+    names.learn("Fern", "2" * 32)
+    names.learn("Fe", "3" * 32)
+    found = names.hidden(text)
+    assert ("Fern Moss" in found) == (text == "xFern Moss")
+    assert (f"{{member:{ID}}}" in found) == (text not in {"xFern Moss", "Fern Mossy"})
+
+
+def test_a_discord_export_has_one_stamp(tmp_path: Path) -> None:
+    path = tmp_path / "walk.json"
+    author = {"id": "1", "name": "fern", "nickname": "Fern", "isBot": False, "roles": []}
+    message = {
+        "id": "5",
+        "type": "Default",
+        "timestamp": "2023-01-01T00:00:00+00:00",
+        "content": "hi",
+        "author": author,
+    }
+    whole = {"guild": {"id": "2", "name": "Walk"}, "channel": {"id": "3", "type": "GuildTextChat", "name": "walk"},
+             "messages": [message], "messageCount": 1}  # fmt: skip
+    path.write_text(json.dumps(whole, indent=1))
+    stamps = set()
+    for _ in range(2):
+        connector = DiscordExport(open_box(path), lambda *_: ID, Choices())
+        stamps |= {
+            page.stamp for page in connector.pages("2", {}) if any(isinstance(one, Membership) for one in page.records)
+        }
+        connector.close()
+    assert len(stamps) == 1
+    assert "" not in stamps
