@@ -431,7 +431,12 @@ class View:
 
 
 def _keep(states: dict[Any, Any], key: object, record: Group | Channel) -> None:
-    """A later state replaces an earlier one, unless it only tells that the thing is there (as a table of members does)."""
-    says = record.name or record.topic or record.avatar or record.created or getattr(record, "account", "")
-    if says or key not in states:
+    """A later state replaces an earlier one, unless it only tells that the thing is there (as a table of members does). What it
+    does not say of the account that makes the backups stays: nobody invites it.
+    """
+    before = states.get(key)
+    account = record.account if isinstance(record, Group) else ""
+    if isinstance(record, Group) and isinstance(before, Group) and not account:
+        record = replace(record, account=before.account)
+    if before is None or record.name or record.topic or record.avatar or record.created or account:
         states[key] = record

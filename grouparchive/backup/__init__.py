@@ -2,7 +2,7 @@
 
 from grouparchive.backup.identities import Identities
 from grouparchive.backup.media import MEDIA_TRIES
-from grouparchive.backup.run import PENDING_MEDIA, Progress, Summary, run_backup, run_import, whole_mark
+from grouparchive.backup.run import PENDING_MEDIA, Progress, Summary, run_backup, run_import, stage_mark
 
 __all__ = [
     "MEDIA_TRIES",
@@ -12,5 +12,5 @@ __all__ = [
     "Summary",
     "run_backup",
     "run_import",
-    "whole_mark",
+    "stage_mark",
 ]

@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import compress
-from typing import Final
+from typing import Final, Literal, TypeAlias
 
 import msgspec
 
@@ -16,7 +16,7 @@ from grouparchive.archive.writer import Writer
 from grouparchive.backup.compared import Compared
 from grouparchive.backup.identities import Identities
 from grouparchive.backup.media import MediaQueue
-from grouparchive.errors import NotFound, PlatformError, Refused, UsageError
+from grouparchive.errors import BadExport, NotFound, PlatformError, Refused, UsageError
 from grouparchive.model import codec
 from grouparchive.model.ports import Connector, Page
 from grouparchive.model.records import (
@@ -68,6 +68,11 @@ class Summary(msgspec.Struct, kw_only=True):
     new_gaps: bool = False
 
 
+Stage: TypeAlias = Literal["read", "complete", "whole"]
+"""How far an export came in: read to its end; with no gap but known limits of the platform; and with nothing left out by us, so
+that it is of no more use.
+"""
+
 Progress = Callable[[Summary], None]
 """progress(the summary so far), after each page and file."""
 
@@ -112,8 +117,8 @@ def run_import(
 
     Args:
         connector: over the file, opened with `identities`. Its cursors are not kept.
-        mark: a digest of the file. With the last commit `Writer.knows_file(mark)` becomes true, and where there was no gap
-            but known limits of the platform, `Writer.knows_file(whole_mark(mark))`.
+        mark: a digest of the file. With the last commit `Writer.knows_file(stage_mark(mark, ...))` becomes true of the stages
+            that it reached.
         writer: the open archive.
         identities: who is who, for this file only.
         progress: called as the run goes on.
@@ -126,9 +131,9 @@ def run_import(
     return _finish(_Run(connector, "", writer, identities, progress, commit_seconds, mark=mark))
 
 
-def whole_mark(mark: bytes) -> bytes:
-    """By what it is known that all of a file came in."""
-    return hashlib.sha256(b"whole" + mark).digest()
+def stage_mark(mark: bytes, stage: Stage) -> bytes:
+    """What `Writer.knows_file` is asked about a file with this mark."""
+    return hashlib.sha256(stage.encode() + mark).digest()
 
 
 def _finish(run: "_Run") -> Summary:
@@ -211,10 +216,21 @@ class _Run:
             raise refused
         with _uninterrupted():
             if self._mark:
-                self._writer.mark_file(self._mark)
-                if all(gap.limit for gap in self._gaps.values()):
-                    self._writer.mark_file(whole_mark(self._mark))
+                self._mark_file(any_group=bool(listed))
             self._commit()
+
+    def _mark_file(self, *, any_group: bool) -> None:
+        """An export was read to its end: note how much of it came in."""
+        if not any_group:
+            raise BadExport("there is no group in this export, or nothing in it could be read")
+        gaps = self._gaps.values()
+        stages: list[Stage] = ["read"]
+        if all(gap.limit for gap in gaps):
+            stages.append("complete")
+            if not any(gap.code.endswith(Known.LEFT_OUT) for gap in gaps):
+                stages.append("whole")
+        for stage in stages:
+            self._writer.mark_file(stage_mark(self._mark, stage))
 
     def give_up(self) -> None:
         """Keep what is whole. Files that did not come wait for the next run."""
@@ -235,7 +251,7 @@ class _Run:
             if not page.cursor:
                 self._met = self._identities.met()
             for gap in page.gaps:
-                self._gap(gap, news=bool(page.cursor))
+                self._gap(gap, news=bool(page.cursor or self._mark))
             faces = self._compared.faces_changed(group, page)
             for file in page.media:
                 if (faces or file.vault != "roster") and self._writer.fresh_media(file.ref, file.vault):

@@ -127,9 +127,9 @@ def _take_folder(run: Run, platform: str, options: Mapping[str, str]) -> Summary
     """Take in the export files that were put into a folder since. What cannot be read is a gap, and tried again next time."""
     broken: list[Gap] = []
 
-    def failed(path: Path, error: GroupArchiveError) -> None:
+    def failed(_: Path, error: GroupArchiveError) -> None:
         broken.append(Gap(code=Known.FILE_DAMAGED))
-        run.output.detail(f"{path}: {error.message}")
+        run.output.detail(error.message)  # not which: its name may be that of a group or a person
 
     choices = Choices(
         group=options.get("group", ""),
@@ -141,7 +141,7 @@ def _take_folder(run: Run, platform: str, options: Mapping[str, str]) -> Summary
         raise PlatformError(
             "the folder for export files is not there", hint="Make it again, or attach the disk it is on."
         )
-    taken = take_in(run, inside(folder), platform=platform, choices=choices, failed=failed)
+    taken = take_in(run, inside(folder), platform=platform, choices=choices, failed=failed, again=False)
     remains(run, taken, names=False)
     read = [one.summary for one in taken if one.summary]
     return Summary(

@@ -105,7 +105,8 @@ def tell(run: Run, one: Taken) -> None:
 
 def _which(error: GroupArchiveError, path: Path) -> GroupArchiveError:
     """The same error, told of one file among several, by its place."""
-    return type(error)(f"{path.name}: {error.message}", hint=error.hint)
+    name = os.fsencode(path.name).decode("utf-8", "replace")
+    return type(error)(f"{name}: {error.message}", hint=error.hint)
 
 
 def _columns(given: tuple[str, ...]) -> dict[str, str]:

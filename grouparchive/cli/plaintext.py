@@ -1,5 +1,6 @@
 """What lies about unencrypted after an import: named, warned about where a cloud copies it, and removed if wished."""
 
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
@@ -35,7 +36,7 @@ def remains(run: Run, taken: Sequence[Taken], *, remove: bool = False, names: bo
     )
     if names:
         for path in left:
-            run.output.note(f"  {path}")
+            run.output.note(f"  {os.fsencode(path).decode('utf-8', 'replace')}")
     run.output.note(
         "Remove what you do not need: from the trash and from the phone, too. --remove-after does the first for you."
     )

@@ -16,7 +16,8 @@ import msgspec
 from grouparchive import __version__
 from grouparchive.archive.home import WriterHome
 from grouparchive.archive.writer import Writer
-from grouparchive.backup import Identities, Summary, run_import, whole_mark
+from grouparchive.backup import Identities, Summary, run_import, stage_mark
+from grouparchive.cli.app import as_said, where
 from grouparchive.cli.output import many
 from grouparchive.cli.surroundings import Run
 from grouparchive.errors import BadExport, GroupArchiveError, UsageError
@@ -43,8 +44,9 @@ def take_in(
     platform: str = "",
     choices: Choices,
     failed: Callable[[Path, GroupArchiveError], None],
+    again: bool = True,
 ) -> list[Taken]:
-    """Take export files in, each in commits of its own. A file that fails does not stop the others.
+    """Take export files in, each in commits of its own. A file that fails does not stop the others, whatever happens to it.
 
     Args:
         run: this run.
@@ -52,6 +54,7 @@ def take_in(
         platform: only this platform's kinds of export; "" is any.
         choices: what a person says about them.
         failed: told of each file that could not be taken in. What it raises ends everything.
+        again: read a file again that had gaps the last time. A timer would do so each time.
 
     Raises:
         NoArchive, Damaged, ArchiveBusy: as `Writer.open`.
@@ -63,16 +66,19 @@ def take_in(
     with Writer.open(run.writing_path(), home, pinned=bytes.fromhex(config.archive_id)) as writer:
         for path in paths:
             below = inside(path)
+            strangers = 0
             told = path.is_dir() and not below
             for one in (path, *below):
                 try:
-                    found = _take(run, writer, one, formats, choices)
-                except GroupArchiveError as error:
+                    found = _take(run, writer, one, formats, choices, again=again)
+                except Exception as error:
                     if writer.spoilt:
                         raise
-                    failed(one, error)
+                    failed(one, as_said(error))
+                    run.output.detail(where(error))
                 else:
                     if found is None:
+                        strangers += one != path
                         continue
                     taken.append(found)
                 told = True
@@ -80,6 +86,8 @@ def take_in(
                     break
             if not told:
                 failed(path, _unknown(platform))
+            elif strangers:
+                run.output.warn(f"{many(strangers, 'file')} in the folder: no export that is known here, left alone")
     return taken
 
 
@@ -139,7 +147,7 @@ def _unknown(platform: str) -> BadExport:
 
 
 def _take(
-    run: Run, writer: Writer, path: Path, formats: Iterable[type[FileConnector]], choices: Choices
+    run: Run, writer: Writer, path: Path, formats: Iterable[type[FileConnector]], choices: Choices, *, again: bool
 ) -> Taken | None:
     box = open_box(path)
     try:
@@ -147,8 +155,8 @@ def _take(
         if kind is None:
             return None
         mark = _mark(kind, box, choices)
-        if writer.knows_file(mark):
-            return Taken(path=path, title=kind.title, summary=None, whole=writer.knows_file(whole_mark(mark)))
+        if writer.knows_file(stage_mark(mark, "complete" if again else "read")):
+            return Taken(path=path, title=kind.title, summary=None, whole=writer.knows_file(stage_mark(mark, "whole")))
         identities = Identities(*kind.whose(box))
         connector = kind(box, identities, choices)
         with closing(connector), run.output.progress(f"Reading {kind.title}") as progress:
@@ -162,7 +170,7 @@ def _take(
                 ),
                 commit_seconds=COMMIT_SECONDS,
             )
-        return Taken(path=path, title=kind.title, summary=summary, whole=writer.knows_file(whole_mark(mark)))
+        return Taken(path=path, title=kind.title, summary=summary, whole=writer.knows_file(stage_mark(mark, "whole")))
     finally:
         box.close()
 

@@ -386,3 +386,5 @@ class Known:
     FILE_ENCRYPTED: ClassVar[str] = "file-encrypted"
     LINE_TOO_LONG: ClassVar[str] = "line-too-long"
     PRIVATE_CHAT: ClassVar[str] = "private-chat-left-out"
+    PART_LEFT_OUT: ClassVar[str] = "part-left-out"
+    LEFT_OUT: ClassVar[str] = "left-out"  # how the codes end of what an export holds and we do not take

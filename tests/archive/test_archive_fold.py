@@ -407,3 +407,19 @@ def test_cutting_and_repeating_changes_nothing(make_archive: Any, data: st.DataO
         assert view.counts() == plain.counts()
     made.close()
     once.close()
+
+
+def test_who_made_the_backups_is_not_forgotten_by_a_state_that_does_not_say(made: Any) -> None:
+    group = Group(ref="!g", platform="p", origin="o", name="Lane", account="a" * 32)
+    made.write([group])
+    made.write([Group(ref="!g", platform="p", origin="o", name="Renamed")])
+    (found,) = made.view().groups()
+    assert (found.name, found.account) == ("Renamed", "a" * 32)
+
+
+def test_a_state_that_only_says_that_a_group_is_there_replaces_none(made: Any) -> None:
+    made.write([Group(ref="!g", platform="p", origin="o", name="Lane"), Channel(ref="!g", group="!g", name="Lane")])
+    made.write([Group(ref="!g", platform="p", origin="o"), Channel(ref="!g", group="!g")])
+    view = made.view()
+    assert [one.name for one in view.groups()] == ["Lane"]
+    assert [one.name for one in view.channels("!g")] == ["Lane"]

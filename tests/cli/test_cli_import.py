@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 import re
 import zipfile
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 import pytest
 from cli_machine import Machine
+
+from grouparchive.platforms.whatsapp.chat import WhatsAppChat
 
 LINES = [
     "31/12/19, 21:04 - Fern: first",
@@ -108,7 +111,7 @@ def test_what_remains_is_named_and_removed_on_wish(ready: Machine, tmp_path: Pat
     broken = chat(
         tmp_path / "in", [*LINES, "31/12/19, 21:09 - Fern: <attached: 0001-PHOTO.jpg>", "99/99/19, 21:09 - Fern: no"]
     )
-    for code in (3, 0):  # the second time it is known, and still not whole
+    for code in (3, 3):  # read again, as not all came in, and still not whole
         ready.run("import", broken, "--remove-after", code=code)
         assert broken.exists()
     folder = chat(tmp_path / "mixed", LINES).parent
@@ -162,3 +165,81 @@ def test_an_export_that_is_overdue_is_said_so(ready: Machine, tmp_path: Path) ->
     assert "overdue by" in ready.run("status").out
     (told_,) = [one for one in ready.run("status", "--json").events if one["event"] == "source"]
     assert told_["overdue"]
+
+
+def test_an_export_in_which_nothing_is_found_is_no_success(ready: Machine, tmp_path: Path) -> None:
+    path = tmp_path / "capture.har"
+    path.write_text('{"log": {"version": "1.2", "entries": [{"startedDateTime": "2024-05-01T10:00:00.000Z", "request": {"url": '
+                    '"https://www.facebook.com/api/graphql/"}, "response": {"content": {"text": "{}"}}}]}}')  # fmt: skip
+    for _ in range(2):
+        assert ready.run("import", path, "--remove-after", "--json", code=1).failure["hint"]
+        assert path.exists()
+
+
+def test_what_we_leave_out_spares_the_file(ready: Machine, tmp_path: Path) -> None:
+    mails = "".join(
+        f"From a@x.example Tue Dec 31 21:05:00 2019\nFrom: Fern <a@x.example>\nTo: {to}\nSubject: soup\n"
+        f"Date: Tue, 31 Dec 2019 21:05:0{at} +0000\nMessage-ID: <m{at}@x.example>\n{extra}\nhello\n\n"
+        for at, (to, extra) in enumerate(
+            (
+                ("walk@lists.example", "List-Id: <walk.lists.example>\nList-Post: <mailto:walk@lists.example>\n"),
+                ("moss@x.example", ""),
+            )
+        )
+    )
+    box = tmp_path / "Inbox.mbox"
+    box.write_text(mails)
+    done = ready.run("import", box, "--remove-after", "--json").done
+    assert {"code": "private-chat-left-out", "count": 1} in done["gaps"]
+    assert box.exists()
+    with zipfile.ZipFile(tmp_path / "WhatsApp Chat - Walk.zip", "w") as file:
+        file.writestr("_chat.txt", "\n".join(LINES))
+        file.writestr("a photo that no line names.jpg", b"a picture")
+        file.writestr("__MACOSX/._chat.txt", b"of the system")
+    done = ready.run("import", tmp_path / "WhatsApp Chat - Walk.zip", "--remove-after", "--json").done
+    assert {"code": "part-left-out", "count": 1} in done["gaps"]
+    assert (tmp_path / "WhatsApp Chat - Walk.zip").exists()
+
+
+def test_a_file_that_failed_is_read_again_by_hand_and_not_by_a_timer(ready: Machine, tmp_path: Path) -> None:
+    folder = tmp_path / "exports"
+    chat(folder, [*LINES, "31/12/19, 21:09 - Fern: <attached: 0001-PHOTO.jpg>"])
+    ready.run("source", "add", "phone", "whatsapp", f"folder={folder}")
+    assert ready.run("backup", "phone", "--json", code=3).done["messages"] == 7
+    assert ready.run("backup", "phone", "--json").done["messages"] == 0
+    assert ready.run("import", folder / NAME, "--json", code=3).done["messages"] == 7
+
+
+def test_a_gap_like_an_earlier_one_is_told_again(ready: Machine, tmp_path: Path) -> None:
+    for number in range(2):
+        done = ready.run(
+            "import", chat(tmp_path / f"in{number}", [*LINES, f"99/99/19, 21:1{number} - Fern: no"]), "--json", code=3
+        )
+        assert {"code": "message-unreadable", "count": 1} in done.done["gaps"]
+
+
+def test_a_name_that_is_no_text_stops_nothing(ready: Machine, tmp_path: Path) -> None:
+    folder = chat(tmp_path / "in", LINES).parent
+    (folder / os.fsdecode(b"A M\xe4dels.txt")).write_text(
+        "31/12/19, 21:04 - Moss: hello\n31/12/19, 21:05 - Fern: hello\n"
+    )
+    (folder / "notes.odt").write_bytes(b"no export")
+    said = ready.run("import", folder, "--json")
+    assert said.done["messages"] == 8
+    assert "1 file in the folder" in said.err
+
+
+def test_a_fault_of_ours_costs_no_other_file(ready: Machine, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = chat(tmp_path / "in", LINES).parent
+    chat(folder, LINES, "A broken one.txt")
+    whole = WhatsAppChat.groups
+
+    def broken(self: WhatsAppChat) -> Any:
+        if self.box.label.startswith("A broken"):
+            raise ValueError("canary")
+        return whole(self)
+
+    monkeypatch.setattr(WhatsAppChat, "groups", broken)
+    said = ready.run("import", folder, "--json", code=1)
+    assert said.done["messages"] == 6
+    assert "canary" not in said.err

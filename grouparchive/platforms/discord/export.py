@@ -43,6 +43,7 @@ _ON_A_PAGE: Final = 4000
 _HEADER_BLOCK: Final = 64 * 1024
 
 _T = TypeVar("_T")
+_REF: Final = re.compile(r"[0-9]{1,20}")  # ids of other forms are those of other platforms
 
 
 class File(msgspec.Struct):
@@ -249,7 +250,7 @@ class DiscordExport(FileConnector):
             elif isinstance(found, Opened):
                 break
         guild, place = _struct(beside.get("guild", b""), Guild), _struct(beside.get("channel", b""), Place)
-        if not guild or not place or not place.id:
+        if not guild or not place or not _REF.fullmatch(place.id):
             return None
         dates = _struct(beside.get("dateRange", b""), DateRange)
         return File(name, guild, place, cut=bool(dates and (dates.after or dates.before)))

@@ -97,8 +97,6 @@ class Captured(FileConnector):
             records.append(Setting(channel=group, name="privacy", value=msgspec.json.encode(place.privacy).decode()))
         levels = sorted({seen.level for seen in place.people.values()} & _ROLES.keys())
         records += [Role(group=group, ref=_ROLES[level].lower(), name=_ROLES[level], level=level) for level in levels]
-        first = min((post.id for post in found.posts.values() if post.group == group), default="")
-        self._stamp = f"{group} {len(place.people)} {first}"
         yield Page(records=records)
         yield from self._faces(group)
         self._limits(group)

@@ -141,7 +141,6 @@ class FacebookDownload(ThreadReader):
             yield from self._thread_events(self._threads()[group])
             return
         place = own.places[group]
-        self._stamp = f"{group} {place.first}"
         yield from in_pages(self._posts(group))
         for time, state in sorted(place.stays):
             if me := self._me():

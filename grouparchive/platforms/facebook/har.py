@@ -24,8 +24,8 @@ from grouparchive.platforms.files.json_stream import Batch, End, JsonStream, Los
 
 MOST: Final = 16 * 1024 * 1024
 """Bytes of one answer with all that belongs to it; larger ones are passed over."""
-MOST_GZIP: Final = 64 * 1024 * 1024 * 1024
-"""Bytes that a packed capture may come to."""
+MOST_GROWTH: Final = 250
+"""How many times its packed size a capture may come to."""
 
 _PIECE: Final = 1024 * 1024
 _ADDRESS: Final = re.compile(rb'"url"\s{0,9}:\s{0,9}"https:(?:\\?/){2}[^"/\\?#]{1,200}(?:\\?/[^"/\\?#]{0,300}){0,30}')
@@ -158,17 +158,20 @@ def opened(box: Box, name: str) -> Iterator[IO[bytes]]:
         if not name.endswith(".gz"):
             yield file
             return
-        with gzip.GzipFile(fileobj=file) as packed, io.BufferedReader(_Bounded(packed), _PIECE) as plain:
+        with (
+            gzip.GzipFile(fileobj=file) as packed,
+            io.BufferedReader(_Bounded(packed, box.entries[name]), _PIECE) as plain,
+        ):
             yield plain
 
 
 class _Bounded(io.RawIOBase):
     """A packed file that may not grow without end."""
 
-    def __init__(self, file: gzip.GzipFile) -> None:
+    def __init__(self, file: gzip.GzipFile, packed: int) -> None:
         super().__init__()
         self._file = file
-        self._left = MOST_GZIP
+        self._left = max(MOST_GROWTH * packed, _PIECE)
 
     def readable(self) -> bool:
         return True

@@ -273,7 +273,9 @@ class Own:
         return self._groups.named(title, self.name, guess=guess) or (self._told[0] if guess else "")
 
     def _own_page(self) -> str:
-        ref = self.native.removeprefix("vanity:") or f"page:{plain(self.name)[:300]}"
+        # Another platform's account may bear the same name as a page: the ref must not be that alone.
+        known = self.native.removeprefix("vanity:")
+        ref = known if known.isdecimal() else f"page:{known or plain(self.name)[:300]}"
         self.places.setdefault(ref, Place(name=self.name or self._told[0])).page = True
         return ref
 

@@ -169,7 +169,6 @@ class ThreadReader(FileConnector):
     # --- messages ---------------------------------------------------------------------------------------------------------
 
     def _thread_events(self, head: Head) -> Iterator[Page]:
-        self._stamp = f"{head.ref} {head.last}"
         yield from in_pages(self._thread_records(head))
         if not head.whole:
             for name in head.names:

@@ -26,6 +26,8 @@ MOST_BYTES: Final = 256 * 1024 * 1024  # of a file that is read whole
 _APART: Final = 8 * 1024  # read ahead in a zip: its files are asked for in any order
 _MOST_DIRECTORY: Final = 32 * 1024 * 1024  # bytes of a zip's list of files; in memory it takes some ten times as much
 _MOST_END: Final = 128 * 1024  # bytes at the end of a zip that tell where its list of files is
+_LONGEST_NAME: Final = 4096
+_NOBODYS: Final = re.compile(r"(?:^|/)(?:\.|__MACOSX/|Thumbs\.db$|desktop\.ini$)")
 _BOMB_BYTES: Final = 256 * 1024 * 1024
 _BOMB_RATIO: Final = 250
 _BROKEN: Final = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError)
@@ -39,8 +41,10 @@ class Box(ABC):
 
     def __init__(self, path: Path) -> None:
         self.path = path
-        self.label = path.name
+        self.label = _said(path.name)
         self.entries: dict[str, int] = {}
+        self._asked: set[str] = set()
+        self._known_by = b""
         self._refused: Counter[str] = Counter()
         try:
             self.modified = path.stat().st_mtime_ns // 1_000_000
@@ -59,12 +63,8 @@ class Box(ABC):
             NotFound: there is no such file.
             BadExport: it cannot be opened.
         """
-        if name not in self.entries:
-            raise NotFound("there is no such file in the export")
-        try:
-            return io.BufferedReader(Guarded(self._open(name)), PIECE)
-        except _BROKEN as error:
-            raise _torn() from error
+        self.ask(name)
+        return self._guarded(name)
 
     def pieces(self, name: str, size: int = PIECE, *, start: int = 0) -> Iterator[bytes]:
         """A file's bytes in pieces, from byte `start`. Raises as `open`."""
@@ -77,9 +77,9 @@ class Box(ABC):
     def head(self, name: str, size: int = HEAD) -> bytes:
         """How a file begins; b"" where it cannot be read."""
         try:
-            with self.open(name) as file:
+            with self._guarded(name) as file:
                 return file.read(size)
-        except (BadExport, NotFound):
+        except BadExport:
             return b""
 
     def read(self, name: str, limit: int = MOST_BYTES) -> bytes:
@@ -88,8 +88,7 @@ class Box(ABC):
         Raises:
             NotFound, BadExport: as `open`; BadExport also when it is larger than `limit` bytes.
         """
-        if name not in self.entries:
-            raise NotFound("there is no such file in the export")
+        self.ask(name)
         try:
             with self._open(name) as file:
                 data = file.read(limit + 1)
@@ -104,15 +103,41 @@ class Box(ABC):
         fits = re.compile(pattern).fullmatch
         return sorted(name for name in self.entries if fits(name))
 
-    @abstractmethod
+    def ask(self, name: str) -> None:
+        """Somebody has a use for this file.
+
+        Raises:
+            NotFound: there is no such file.
+        """
+        if name not in self.entries:
+            raise NotFound("there is no such file in the export")
+        self._asked.add(name)
+
+    def unasked(self) -> int:
+        """How many files nobody had a use for, those of the system left aside."""
+        return sum(name not in self._asked and not _NOBODYS.search(name) for name in self.entries)
+
     def fingerprint(self) -> bytes:
         """32 bytes that change when anything in it does."""
+        self._known_by = self._known_by or self._digest()
+        return self._known_by
 
     def close(self) -> None:  # noqa: B027 - most have nothing to let go of
         """Let go of it."""
 
+    def _guarded(self, name: str) -> io.BufferedReader:
+        if name not in self.entries:
+            raise _torn()
+        try:
+            return io.BufferedReader(Guarded(self._open(name)), PIECE)
+        except _BROKEN as error:
+            raise _torn() from error
+
     @abstractmethod
     def _open(self, name: str) -> IO[bytes]: ...
+
+    @abstractmethod
+    def _digest(self) -> bytes: ...
 
 
 class FileBox(Box):
@@ -120,9 +145,9 @@ class FileBox(Box):
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
-        self.entries = {path.name: path.stat().st_size}
+        self.entries = {self.label: path.stat().st_size}
 
-    def fingerprint(self) -> bytes:
+    def _digest(self) -> bytes:
         """Of the file's bytes."""
         return _digest(self.path)
 
@@ -136,6 +161,7 @@ class FolderBox(Box):
     def __init__(self, path: Path) -> None:
         super().__init__(path)
         self._state = hashlib.sha256()
+        self._real: dict[str, Path] = {}  # where the name on the disk is no text
         for folder, folders, files in os.walk(path):
             folders.sort()
             inside = Path(folder)
@@ -146,19 +172,25 @@ class FolderBox(Box):
                 if not stat.S_ISREG(found.st_mode):
                     self._refused[Known.FILE_REFUSED] += 1
                     continue
-                name = full.relative_to(path).as_posix()
+                real = full.relative_to(path).as_posix()
+                name = _said(real)
+                if name in self.entries:
+                    self._refused[Known.FILE_REFUSED] += 1
+                    continue
+                if name != real:
+                    self._real[name] = full
                 self.entries[name] = found.st_size
-                self._state.update(f"{name}\0{found.st_size}\0{found.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
+                self._state.update(f"{real}\0{found.st_size}\0{found.st_mtime_ns}\0".encode("utf-8", "surrogateescape"))
                 if len(self.entries) > MOST_ENTRIES:
                     raise BadExport("there are too many files in this folder", hint="Name the folder of one export.")
         self._refused += Counter()  # without those that are 0
 
-    def fingerprint(self) -> bytes:
+    def _digest(self) -> bytes:
         """Of names, sizes and times: the media of a large export is not read for it."""
         return self._state.digest()
 
     def _open(self, name: str) -> IO[bytes]:
-        return _plain(self.path / name)
+        return _plain(self._real.get(name, self.path / name))
 
 
 class ZipBox(Box):
@@ -182,7 +214,7 @@ class ZipBox(Box):
             self.close()
             raise
 
-    def fingerprint(self) -> bytes:
+    def _digest(self) -> bytes:
         """Of the zip's bytes."""
         return _digest(self.path)
 
@@ -315,8 +347,15 @@ def _decoded(info: zipfile.ZipInfo) -> str:
         return info.filename
 
 
+def _said(name: str) -> str:
+    """A name on the disk as text: it may be of any bytes."""
+    return os.fsencode(name).decode("utf-8", "replace")
+
+
 def _clean(name: str) -> str:
-    """A relative name; "" where it leads elsewhere."""
+    """A relative name; "" where it leads elsewhere, or is longer than any disk would take."""
+    if len(name) > _LONGEST_NAME:
+        return ""
     parts = name.replace("\\", "/").split("/")
     odd = any(part in {"", ".", ".."} or "\0" in part for part in parts)
     return "" if odd or re.match(r"[A-Za-z]:", name) else "/".join(parts)

@@ -69,6 +69,8 @@ class FileConnector:
         self.choices = choices
         self.sightings = Sightings()
         self._paths: dict[Ref, str] = {}
+        self._ended: set[Ref] = set()  # groups that were read to their end
+        self._parts_told = False  # did a subclass say which files it leaves out?
         self._gaps: list[Gap] = list(box.gaps)
         self._stamp = ""  # for sightings, as in `Page`: what only who has the export knows, by default its bytes
 
@@ -97,7 +99,8 @@ class FileConnector:
         Raises:
             NotFound: there is no such group in it.
         """
-        if group not in {one.ref for one in self.groups()}:
+        listed = {one.ref for one in self.groups()}
+        if group not in listed:
             raise NotFound("there is no such group in this export")
         self.sightings = Sightings()
         for page in self._states(group):
@@ -108,6 +111,9 @@ class FileConnector:
             read += len(page.records)
             gaps = [*page.gaps, *self._taken_gaps()]
             yield msgspec.structs.replace(page, gaps=gaps, cursor={"read": str(read)}, stamp=self._stamp_of(page))
+        self._ended.add(group)
+        if listed <= self._ended and not self._parts_told and (left := self.box.unasked()):
+            self._gap(Known.PART_LEFT_OUT, detail="files that nothing in the export names", count=left, limit=True)
         if gaps := self._taken_gaps():  # noted after the last page
             yield Page(records=[], gaps=gaps, cursor={"read": str(read)})
 
@@ -157,11 +163,13 @@ class FileConnector:
         if size is None:
             self._gap(Known.MEDIA_UNAVAILABLE, "" if vault == "roster" else ref, said)
             return None
+        self.box.ask(name)
         self._paths[ref] = name
         return MediaRequest(ref=ref, vault=vault, mime=mime, size=size)
 
     def _gap(self, code: str, scope: str = "", detail: str = "", *, count: int = 1, limit: bool = False) -> None:
         """Note something that could not be had; it goes out with the next page."""
+        self._parts_told = self._parts_told or code == Known.PART_LEFT_OUT
         self._gaps.append(Gap(code=code, scope=scope[:1024], detail=detail, count=count, limit=limit))
 
     def _taken_gaps(self) -> list[Gap]:

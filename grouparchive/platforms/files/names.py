@@ -8,28 +8,32 @@ from grouparchive.model.records import MemberId
 _WORD: Final = re.compile(r"[^\W_]+|_|[^\w\s]")
 _MOST: Final = 20_000
 _SHORTEST: Final = 3  # a name of one or two letters is in too many words
+_LONGEST: Final = 200
 
 
 class Names:
-    """Names and handles, looked up by their first word."""
+    """Names and handles, looked up by their first word and their length: the work does not grow with the people."""
 
     def __init__(self) -> None:
-        self._words: dict[str, list[str]] = {}
+        self._lengths: dict[str, list[int]] = {}  # first word -> how long names with it are, the longest first
         self._members: dict[str, MemberId] = {}
 
     def learn(self, name: str, member: MemberId) -> None:
         """Somebody is called so. Of two with one name the first is meant."""
-        if name in self._members or len(self._members) >= _MOST or len(name) < _SHORTEST:
+        if name in self._members or len(self._members) >= _MOST or not _SHORTEST <= len(name) <= _LONGEST:
             return
         if first := _WORD.match(name):
             self._members[name] = member
-            self._words.setdefault(first[0], []).append(name)
-            self._words[first[0]].sort(key=len, reverse=True)
+            lengths = self._lengths.setdefault(first[0], [])
+            if len(name) not in lengths:
+                lengths.append(len(name))
+                lengths.sort(reverse=True)
 
     def beginning(self, text: str) -> list[str]:
-        """The names that begin with the same word as a text, the longest first."""
+        """The names that a text begins with, the longest first."""
         first = _WORD.match(text)
-        return self._words.get(first[0], []) if first else []
+        lengths = self._lengths.get(first[0], ()) if first else ()
+        return [text[:length] for length in lengths if text[:length] in self._members]
 
     def hidden(self, text: str) -> str:
         """A text with the names in it as ids."""
@@ -38,10 +42,11 @@ class Names:
         for word in _WORD.finditer(text):
             if word.start() < at:
                 continue
-            for name in self._words.get(word[0], ()):
-                end = word.start() + len(name)
-                if text.startswith(name, word.start()) and not (text[end : end + 1].isalnum() and name[-1].isalnum()):
-                    out += (text[at : word.start()], f"{{member:{self._members[name]}}}")
+            for length in self._lengths.get(word[0], ()):
+                end = word.start() + length
+                member = self._members.get(text[word.start() : end])
+                if member and not (text[end : end + 1].isalnum() and text[end - 1].isalnum()):
+                    out += (text[at : word.start()], f"{{member:{member}}}")
                     at = end
                     break
         out.append(text[at:])

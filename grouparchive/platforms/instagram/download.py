@@ -118,7 +118,7 @@ class InstagramDownload(ThreadReader):
 
     @property
     def _ref(self) -> str:
-        return self._account().handle or self.choices.group or "account"
+        return f"account:{self._account().handle or self.choices.group}"
 
     def _group(self) -> Group:
         account = self._account()

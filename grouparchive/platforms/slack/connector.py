@@ -140,7 +140,7 @@ class SlackExport(FileConnector):
             entry = found.lists[kind]
             for rows in reader.rows(entry, Conversation, f"list of {kind} conversations"):
                 for told in rows:
-                    if not told.id or len(told.id) > 64 or told.id in places or len(places) >= MOST_CHANNELS:
+                    if not _REF.fullmatch(told.id or "") or told.id in places or len(places) >= MOST_CHANNELS:
                         self._tell(Known.MESSAGE_UNREADABLE, "lists of conversations", int(not told.id))
                         continue
                     name = told.name or ""

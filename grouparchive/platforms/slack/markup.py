@@ -23,6 +23,10 @@ _TOKEN: Final = re.compile(
 """What it points to by a sign, the id, or the address; and its label."""
 _USER: Final = re.compile(r"[UWB][A-Z0-9]{2,20}")
 _ADDRESS: Final = re.compile(r"(slack\.com/(?:files|team)/)([UW][A-Z0-9]{2,20})(?![A-Za-z0-9])")
+_HANDLE: Final = re.compile(
+    r"(slack\.com/(?:files|team)/)(?![UW][A-Z0-9]{2,20}(?![A-Za-z0-9])|\{member:)[^/\s|>\"]{1,200}"
+)
+"""In addresses from before 2017 people stand by their handles."""
 _SAFE: Final = re.compile(r"(?:https?://|ftp://|mailto:)[^\s\"'<>]{1,2000}", re.IGNORECASE)
 _DATE: Final = re.compile(r"date\^([0-9]{1,12})\^.*", re.DOTALL)
 _LAST: Final = 253_402_300_799
@@ -79,7 +83,7 @@ class Markup:
     def bare(self, text: str) -> str:
         """A text for a state, in which nobody is named."""
         text = _TOKEN.sub(lambda found: SOMEBODY if found[1] == "@" else self._word(found, {}), text)
-        return _ADDRESS.sub(r"\1", _unescaped(text))
+        return _HANDLE.sub(rf"\1{SOMEBODY}", _ADDRESS.sub(r"\1", _unescaped(text)))
 
     # --- HTML ----------------------------------------------------------------------------------------------------------
 
@@ -149,7 +153,8 @@ class Markup:
         """A text whose addresses at Slack name nobody."""
         if "slack.com/" not in text:
             return text
-        return _ADDRESS.sub(lambda found: f"{found[1]}{{member:{self._naming(found[2])}}}", text)
+        named = _ADDRESS.sub(lambda found: f"{found[1]}{{member:{self._naming(found[2])}}}", text)
+        return _HANDLE.sub(rf"\1{SOMEBODY}", named)
 
 
 class _Kept:

@@ -257,7 +257,7 @@ def test_a_page_with_its_posts_and_followers(tmp_path: Path) -> None:
         },
     }
     read = Read(FacebookDownload, put(tmp_path / "export.zip", files))
-    assert [(group.ref, group.name) for group in read.groups] == [("mosslibrary", "Moss Library")]
+    assert [(group.ref, group.name) for group in read.groups] == [("page:mosslibrary", "Moss Library")]
     assert [message.text for message in read.records(Message)] == ["Opening hours"]
     assert [read.name(one.member) for one in read.records(Membership)] == ["Reed Ivy"]
 

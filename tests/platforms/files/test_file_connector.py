@@ -113,3 +113,13 @@ def test_a_discord_export_has_one_stamp(tmp_path: Path) -> None:
         connector.close()
     assert len(stamps) == 1
     assert "" not in stamps
+
+
+def test_finding_names_does_not_grow_with_the_people() -> None:
+    names = Names()
+    for number in range(20_000):
+        names.learn(f"A {number:06d}", f"{number:032x}")
+    text = "A 019999x A 000007 " * 20_000
+    assert (
+        names.hidden(text).count("{member:") == 20_000
+    )  # in moments: with a search through all of them it takes an hour

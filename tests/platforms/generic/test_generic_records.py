@@ -173,7 +173,7 @@ def test_files_beside(tmp_path: Path) -> None:
     read = Reading(folder)
     assert read.media == {"mxc://a": b"png"}
     assert [(gap.code, gap.scope, gap.limit) for gap in read.gaps] == [
-        ("media-unavailable", "mxc://b", False), ("media-unavailable", "mxc://c", False),
+        ("media-unavailable", "mxc://b", False), ("media-unavailable", "mxc://c", False), ("part-left-out", "", True),
     ]  # fmt: skip
     alone = Reading(lines(tmp_path / "alone.jsonl", GROUP, ROOM, message(1, media=media), *attachments))
     assert [(gap.code, gap.count, gap.limit) for gap in alone.gaps] == [("media-unavailable", 3, True)]

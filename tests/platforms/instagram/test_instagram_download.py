@@ -26,11 +26,11 @@ def test_every_layout_comes_to_the_same(tmp_path: Path, newer: bool, top: str, n
     ] == [InstagramDownload]
     read = Read(InstagramDownload, path)
     assert [(group.ref, group.name) for group in read.groups] == [
-        ("quiet.garden", "Quiet Gärden"),
-        ("quiet.garden/following", "Accounts it follows"),
+        ("account:quiet.garden", "Quiet Gärden"),
+        ("account:quiet.garden/following", "Accounts it follows"),
         ("1234567", "Pond"),
     ]
-    posts = {message.ref: message for message in read.records(Message, "quiet.garden")}
+    posts = {message.ref: message for message in read.records(Message, "account:quiet.garden")}
     assert [(ref, post.text, post.type) for ref, post in posts.items()] == [
         ("p1600000010", "Ein Paar", "file"),
         ("p1600000020", "Zwei 🌻", "image"),
@@ -47,10 +47,10 @@ def test_every_layout_comes_to_the_same(tmp_path: Path, newer: bool, top: str, n
 
 def test_followers_are_the_members(tmp_path: Path) -> None:
     read = Read(InstagramDownload, put(tmp_path / "a.zip", download()))
-    assert [roster.members for roster in read.records(Roster, "quiet.garden")] == [2]
-    since = {read.people.native(one.member): one.since for one in read.records(Membership, "quiet.garden")}
+    assert [roster.members for roster in read.records(Roster, "account:quiet.garden")] == [2]
+    since = {read.people.native(one.member): one.since for one in read.records(Membership, "account:quiet.garden")}
     assert since == {"reed.ivy": 1600000001000, "sol_": 1600000002000}
-    followed = read.records(Membership, "quiet.garden/following")
+    followed = read.records(Membership, "account:quiet.garden/following")
     assert [read.people.native(one.member) for one in followed] == ["lark"]
     assert "followers-all-time" in {gap.code for gap in read.gaps if gap.limit}
 
@@ -91,12 +91,15 @@ def test_a_thread_that_was_left_gives_no_whole_roster(tmp_path: Path) -> None:
 
 def test_html(tmp_path: Path) -> None:
     read = Read(InstagramDownload, put(tmp_path / "a.zip", made.html_download()))
-    assert [(group.ref, group.name) for group in read.groups] == [("quiet.garden", "Quiet Garden"), ("1234567", "Pond")]
-    assert {read.people.native(one.member): one.since for one in read.records(Membership, "quiet.garden")} == {
+    assert [(group.ref, group.name) for group in read.groups] == [
+        ("account:quiet.garden", "Quiet Garden"),
+        ("1234567", "Pond"),
+    ]
+    assert {read.people.native(one.member): one.since for one in read.records(Membership, "account:quiet.garden")} == {
         "reed.ivy": 1599999960000,
         "sol_": 1600000020000,
     }
-    assert [message.text for message in read.records(Message, "quiet.garden")] == ["Zwei Zeilen 🌻"]
+    assert [message.text for message in read.records(Message, "account:quiet.garden")] == ["Zwei Zeilen 🌻"]
     assert [message.text for message in read.records(Message, "1234567")] == ["hi", "later"]
     assert made.PNG in read.media.values()
 
@@ -115,7 +118,7 @@ def test_the_newest_layout_of_labels(tmp_path: Path) -> None:
     }
     read = Read(InstagramDownload, put(tmp_path / "a", files), group="garden")
     assert [(message.text, message.time) for message in read.records(Message)] == [("schön", 1600000000000)]
-    assert [group.ref for group in read.groups] == ["garden"]
+    assert [group.ref for group in read.groups] == ["account:garden"]
 
 
 def test_a_lone_file_that_bears_another_name(tmp_path: Path) -> None:
@@ -141,7 +144,7 @@ def test_hostile_files(tmp_path: Path) -> None:
     )
     read = Read(InstagramDownload, put(tmp_path / "a", files))
     assert "good" in [message.text for message in read.records(Message)]
-    assert [read.people.native(one.member) for one in read.records(Membership, "quiet.garden")] == ["sol"]
+    assert [read.people.native(one.member) for one in read.records(Membership, "account:quiet.garden")] == ["sol"]
     assert {"message-unreadable", "file-damaged"} <= read.codes
     read.said()
 
