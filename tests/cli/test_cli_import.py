@@ -115,8 +115,8 @@ def test_what_remains_is_named_and_removed_on_wish(ready: Machine, tmp_path: Pat
         ready.run("import", broken, "--remove-after", code=code)
         assert broken.exists()
     folder = chat(tmp_path / "mixed", LINES).parent
-    (folder / "my will.odt").write_bytes(b"precious")
-    ready.run("import", folder, "--remove-after")
+    (folder / ".hidden will.odt").write_bytes(b"precious")
+    assert "a folder was kept" in ready.run("import", folder, "--remove-after").err
     assert len(list(folder.iterdir())) == 2
 
 
