@@ -157,7 +157,13 @@ def _take(
         mark = _mark(kind, box, choices)
         if writer.knows_file(stage_mark(mark, "complete" if again else "read")):
             return Taken(path=path, title=kind.title, summary=None, whole=writer.knows_file(stage_mark(mark, "whole")))
-        identities = Identities(*kind.whose(box))
+        platform, origin = kind.whose(box)
+        if platform != kind.platform:
+            run.output.warn(
+                f"this file speaks of a {platform} group: what it says of its members, their powers, names and deletions will count "
+                "as if it came from there. Go on only with a file that you made or trust"
+            )
+        identities = Identities(platform, origin)
         connector = kind(box, identities, choices)
         with closing(connector), run.output.progress(f"Reading {kind.title}") as progress:
             summary = run_import(

@@ -38,7 +38,9 @@ def test_an_import_and_a_live_backup_are_one_history(village: Village, tmp_path:
     )
     if order == "backup first":
         both.run("backup", "home")
-    done = both.run("import", export, "--json", code=None).done
+    said = both.run("import", export, "--json", code=None)
+    assert "speaks of a sandbox group" in said.err
+    done = said.done
     assert done["messages"] == 30
     if order == "import first":
         assert both.run("backup", "home", "--json").done["messages"] == 30
