@@ -160,8 +160,8 @@ def _take(
         platform, origin = kind.whose(box)
         if platform != kind.platform:
             run.output.warn(
-                f"this file speaks of a {platform} group: what it says of its members, their powers, names and deletions will count "
-                "as if it came from there. Go on only with a file that you made or trust"
+                f"this file speaks of a {platform} group: what it says of its members, their powers, names and "
+                "deletions will count as if it came from there. Go on only with a file that you made or trust"
             )
         identities = Identities(platform, origin)
         connector = kind(box, identities, choices)
