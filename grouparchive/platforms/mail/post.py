@@ -33,6 +33,9 @@ _ANSWERS = re.compile(
 _MOST_TEXT: Final = 900_000  # bytes of the stored text, and of the stored HTML
 _AHEAD: Final = 2 * 86_400_000
 _REMEMBERED: Final = 50_000
+_DIGITS: Final = 32  # of a digest in a ref
+_AROUND: Final = " \t>*\"'"  # what may stand between a name and an address
+_MOST_TWINS: Final = 1000
 _COMPARED: Final = 120  # letters of two mails that must agree
 
 _encode = msgspec.json.Encoder().encode
@@ -71,6 +74,7 @@ class Posts:
         self._zone = zone
         self._authors: dict[bytes, tuple[str, MemberId | Name]] = {}
         self._twins: dict[str, list[_Mark]] = {}
+        self._alike: dict[str, dict[int, int]] = {}  # ref -> hash of what it leaves out of a mail -> number
         self._roots: dict[int, str] = {}  # of answers: what opened their thread
         self._older: dict[int, str] = {}
         self._conversations: dict[bytes, str] = {}
@@ -180,18 +184,33 @@ class Posts:
         """The mail's ref; None for another copy of one that was there."""
         given = headers.get(b"message-id", b"").strip()
         found = _ID.search(given)
-        bare = found[1] if found else given.strip(b"<> \t\r\n")
-        if not bare:
-            return f"none-{_whole(native, when, subject, body)}"
-        ref = _as_ref(bare)
+        ref = _as_ref(found[1] if found else given.strip(b"<> \t\r\n"))
+        if not ref:
+            return self._numbered(f"none-{_whole(when, subject, body)}", native, subject, body)
         if hash(given) not in self._doubled:
             return ref
         before = self._twins.setdefault(ref, [])
         mark = _mark(native, when, body)
         if any(mark.copies(one) for one in before):
             return None
-        before.append(mark)
-        return ref if len(before) == 1 else f"{ref[:900]}#{_whole(native, when, subject, body)[:16]}"
+        if len(before) < _MOST_TWINS:
+            before.append(mark)
+        if len(before) == 1:
+            return ref
+        return self._numbered(f"{ref}#{_whole(when, subject, body)[:16]}", native, subject, body)
+
+    def _numbered(self, ref: str, native: str, subject: str, body: Body) -> str:
+        """A ref made of a mail's words; mails that differ only in the people in them are numbered."""
+        before = self._alike.get(ref)
+        if before is None:
+            before = self._alike[ref] = {}
+            if len(self._alike) > _REMEMBERED:
+                del self._alike[next(iter(self._alike))]
+        people = hash((native, subject, "".join(body.said.split())))
+        number = before.get(people, len(before))
+        if number < _MOST_TWINS:
+            before[people] = number
+        return f"{ref}-{number + 1}" if number else ref
 
     def _thread(self, headers: dict[bytes, bytes], ref: str) -> tuple[str, str]:
         """(what it answers, what opened the thread), "" where it opened one itself."""
@@ -223,15 +242,13 @@ class Posts:
 
 
 def _as_ref(bare: bytes) -> str:
+    """The ref of the mail with this Message-ID, "" for an empty one. A digest: the id itself names the computer, the
+    provider or the address of whoever wrote.
+    """
     text = bare.decode("utf-8", "replace")
-    if len(text) <= 500 and " " not in text and text.isprintable():
-        return text
-    text = (
-        text
-        if text.isprintable() and " " not in text
-        else "".join(one for one in text if one.isprintable() and one != " ")
-    )
-    return text if len(text) <= 500 else "long-" + hashlib.sha256(text.encode()).hexdigest()
+    if not text.isprintable() or " " in text:
+        text = "".join(one for one in text if one.isprintable() and one != " ")
+    return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS] if text else ""
 
 
 def _bounded(text: str, html: str, lost: list[str]) -> tuple[str, str]:
@@ -266,7 +283,24 @@ def _mark(native: str, when: int, body: Body) -> _Mark:
     return _Mark(native, when, len(body.files), "".join(body.said[:1000].split())[:_COMPARED])
 
 
-def _whole(native: str, when: int, subject: str, body: Body) -> str:
-    """A hash of a mail, the same in every export of it, whatever the line ends."""
-    parts = (native, str(when), "".join(subject.split()), "".join(body.said.split()))
-    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:40]
+def _whole(when: int, subject: str, body: Body) -> str:
+    """A hash of a mail, the same in every export of it, whatever the line ends. Nothing goes into it that posts do not show:
+    else it would tell whether somebody who is tried is the one.
+    """
+    parts = (str(when), "".join(_unnamed(subject).split()), "".join(_unnamed(body.said).split()))
+    return hashlib.sha256("\0".join(parts).encode("utf-8", "replace")).hexdigest()[:_DIGITS]
+
+
+def _unnamed(text: str) -> str:
+    """A text without all lines in which people may have become ids, in this export or in another: `People.spans` finds them
+    on lines with an address, before an address that begins a line, and above quotations.
+    """
+    kept: list[str] = []
+    for line in text.split("\n"):
+        if "@" in line:
+            if line.lstrip(_AROUND).startswith(("<", "[", "(")):
+                while kept and not kept.pop().strip(_AROUND):
+                    pass
+        elif not line.endswith(":"):
+            kept.append(line)
+    return "\n".join(kept)

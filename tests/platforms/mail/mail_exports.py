@@ -1,5 +1,6 @@
 """Fictional mails and exports for the tests, and a reading of what a connector makes of them."""
 
+import hashlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,16 @@ def mail(
 def mbox(*mails: bytes, line: str = FROM_LINE) -> bytes:
     """An mbox of them."""
     return b"".join(line.encode() + one.rstrip(b"\n") + b"\n\n" for one in mails)
+
+
+def ref_of(ident: str | int) -> str:
+    """The ref of the mail with a Message-ID, or with that of `mail(number)`."""
+    text = f"m{ident}@example.org" if isinstance(ident, int) else ident
+    return hashlib.sha256(text.encode()).hexdigest()[:32]
+
+
+NUMBERS = {ref_of(number): f"m{number}" for number in range(120)}
+"""Refs of mails -> "m" and their numbers."""
 
 
 class Read:

@@ -4,7 +4,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
-from mail_exports import LIST, LISTED, Read, mail, mbox, read
+from mail_exports import LIST, LISTED, Read, mail, mbox, read, ref_of
 
 from grouparchive.model.records import Channel
 from grouparchive.platforms.mail import GoogleGroup, MailBox
@@ -60,7 +60,7 @@ def test_a_whole_group(tmp_path: Path, local: bool, packed: bool) -> None:  # no
     assert (group.ref, group.name, group.topic) == (GROUP, "The garden", "Ask (an address)")
     (channel,) = found.of(Channel)
     assert (channel.ref, channel.type, channel.name) == (GROUP, "list", "The garden")
-    assert [one.ref for one in found.messages] == ["m1@example.org", "m2@example.org", "m3@example.org"]
+    assert [one.ref for one in found.messages] == [ref_of(1), ref_of(2), ref_of(3)]
     assert found.messages[0].time == 1429177984000
     assert '"labels":["El tema se ha fijado"]' in found.messages[1].data
     assert found.settings["Quién puede publicar"] == '"todos"'
@@ -110,8 +110,8 @@ def test_several_groups_and_a_mailbox_beside_them(tmp_path: Path) -> None:
     found = Read(path)
     assert {one.ref for one in found.groups} == {GROUP, "walks@googlegroups.com", LIST}
     assert {one.channel: one.ref for one in found.messages if one.channel != GROUP} == {
-        "walks@googlegroups.com": "m9@example.org",
-        LIST: "m10@example.org",
+        "walks@googlegroups.com": ref_of(9),
+        LIST: ref_of(10),
     }
     assert "labels" not in next(one.data for one in found.messages if one.channel == LIST)
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
-from mail_exports import LISTED, Read, mail, mbox, read
+from mail_exports import LISTED, NUMBERS, Read, mail, mbox, read
 
 from grouparchive.platforms.mail import MailBox
 from grouparchive.platforms.mail import mailbox as module
@@ -24,7 +24,7 @@ def around(*odd: bytes) -> bytes:
 
 
 def refs(found: Read) -> list[str]:
-    return [one.ref.partition("@")[0] for one in found.messages]
+    return [NUMBERS.get(one.ref, one.ref) for one in found.messages]
 
 
 def multipart(body: str, kind: str = "multipart/mixed; boundary=b") -> bytes:

@@ -3,6 +3,7 @@
 import gzip
 import io
 import mailbox
+import re
 import zipfile
 from datetime import UTC, datetime, timedelta, timezone
 from email.message import EmailMessage
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from mail_exports import FROM_LINE, LIST, LISTED, Read, mail, mbox, read
+from mail_exports import FROM_LINE, LIST, LISTED, NUMBERS, Read, mail, mbox, read, ref_of
 
 from grouparchive.errors import BadExport
 from grouparchive.model.records import Channel
@@ -75,7 +76,7 @@ def test_a_mail_may_tell_where_it_ends(tmp_path: Path) -> None:
 
 def test_what_has_no_separator_at_its_start_is_a_mail_too(tmp_path: Path) -> None:
     found = read(tmp_path, mail(1) + b"\n" + mbox(mail(2)))
-    assert [one.ref for one in found.messages] == ["m1@example.org", "m2@example.org"]
+    assert [one.ref for one in found.messages] == [ref_of(1), ref_of(2)]
 
 
 def test_a_mail_that_was_cut_off_in_its_headers_does_not_swallow_the_next(tmp_path: Path) -> None:
@@ -87,7 +88,7 @@ def test_a_mail_that_was_cut_off_in_its_headers_does_not_swallow_the_next(tmp_pa
 def test_mixed_line_ends(tmp_path: Path) -> None:
     data = mbox(mail(1)) + mbox(mail(2, "a\nb\n")).replace(b"\n", b"\r\n") + mbox(mail(3))
     found = read(tmp_path, data)
-    assert [one.ref for one in found.messages] == ["m1@example.org", "m2@example.org", "m3@example.org"]
+    assert [one.ref for one in found.messages] == [ref_of(1), ref_of(2), ref_of(3)]
     assert found.texts[1].endswith("a\nb")
 
 
@@ -218,7 +219,7 @@ def test_a_label_with_several_lists_makes_several_groups_and_own_posts_go_to_the
         mail(4, extra=label).replace(LIST.encode(), b"moss@example.org"),
     )
     found = read(tmp_path, data, name="Groups.mbox")
-    assert {one.ref: [m.ref[:2] for m in found.messages if m.channel == one.ref] for one in found.groups} == {
+    assert {one.ref: [NUMBERS[m.ref] for m in found.messages if m.channel == one.ref] for one in found.groups} == {
         LIST: ["m1", "m3"],
         "walks@lists.example.org": ["m2"],
         "groups": ["m4"],
@@ -229,7 +230,7 @@ def test_private_mail_of_a_whole_mailbox_is_left_out_and_counted(tmp_path: Path)
     private = mail(2, extra="X-Gmail-Labels: Inbox\n").replace(LIST.encode(), b"moss@example.org")
     data = mbox(mail(1, extra=LISTED + "X-Gmail-Labels: Inbox\n"), private)
     found = read(tmp_path, data, name="All mail Including Spam and Trash.mbox")
-    assert [one.ref for one in found.messages] == ["m1@example.org"]
+    assert [one.ref for one in found.messages] == [ref_of(1)]
     assert found.codes == {"members-partial": 1, "private-chat-left-out": 1}
     with pytest.raises(BadExport, match="whole mailbox"):
         read(tmp_path, mbox(private), name="Correo.mbox")
@@ -252,7 +253,7 @@ def test_maildirs_single_mails_and_zips(tmp_path: Path) -> None:
         path = tmp_path / "box" / place
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(mail(number))
-    assert sorted(one.ref[:2] for one in Read(tmp_path / "box").messages) == ["m0", "m1", "m3"]
+    assert sorted(NUMBERS[one.ref] for one in Read(tmp_path / "box").messages) == ["m0", "m1", "m3"]
     single = tmp_path / "single"
     single.mkdir()
     for number in range(3):
@@ -321,7 +322,7 @@ def test_refs_and_threads(tmp_path: Path) -> None:
             mail(6, subject="Re: Seeds", ident="<m6@example.org>", extra=LISTED + "References: <m6@example.org>\n"),
         ),
     )
-    assert [(one.reply_to[:2], one.thread[:2]) for one in found.messages] == [
+    assert [(NUMBERS.get(one.reply_to, ""), NUMBERS.get(one.thread, "")) for one in found.messages] == [
         ("", ""), ("m1", "m1"), ("m2", "m1"), ("m3", "m1"), ("m2", "m1"), ("", ""),
     ]  # fmt: skip
     assert [one.text.split("\n")[0] for one in found.messages] == [
@@ -336,8 +337,8 @@ def test_copies_are_one_and_different_mails_with_one_id_are_two(tmp_path: Path) 
     found = read(tmp_path, data)
     assert [one.text for one in found.messages] == ["Seeds\n\nHello.", "Seeds\n\nSomething else."]
     first, second = found.messages
-    assert first.ref == "m1@example.org"
-    assert second.ref.startswith("m1@example.org#")
+    assert first.ref == ref_of(1)
+    assert second.ref.startswith(f"{ref_of(1)}#")
     assert [one.ref for one in read(tmp_path, data).messages] == [first.ref, second.ref]
 
 
@@ -347,6 +348,75 @@ def test_a_mail_without_id_gets_the_same_ref_in_every_export(tmp_path: Path) -> 
     second = read(tmp_path, mbox(other, one).replace(b"\n", b"\r\n"))
     assert len({one.ref for one in first.messages}) == 2
     assert [one.ref for one in first.messages] == [one.ref for one in reversed(second.messages)]
+
+
+ABOUT = """On Thursday, Fern Moss <fern@example.org> wrote:
+> On Wednesday, Fern Moss
+> <fern@example.org> wrote:
+>> "Fern Moss"
+
+>> [mailto:fern@example.org]
+Fern Moss wrote:
+
+> Ask mailto:fern@example.org or (fern@example.org).
+From: Fern Moss <fern@example.org>
+To: Fern Moss
+	<fern@example.org>, fern@example.org
+
+As they said.
+"""
+
+
+@pytest.mark.parametrize("ident", ["", "<1@example.org>"])
+@pytest.mark.parametrize("extra", [LISTED, LISTED + "Content-Type: text/html\n"])
+def test_nobody_can_be_tried_against_a_ref(tmp_path: Path, ident: str, extra: str) -> None:
+    body = ABOUT
+    if "html" in extra:
+        body = "".join(f"<div>{line.replace('<', '&lt;')}</div>\n" for line in ABOUT.splitlines())
+    one = mail(1, body, subject="For Fern Moss <fern@example.org>", ident=ident, extra=extra)
+    data = mbox(mail(2, "The first with this id.\n", ident="<1@example.org>"), one, mail(3, sender="moss@example.org"))
+    other = data.replace(b"fern@example.org", b"ash@provider.example").replace(b"Fern Moss", b"Ash Reed")
+    first, second = read(tmp_path, data), read(tmp_path, other)
+    assert "Fern" not in "".join(msg.text for msg in first.messages[:2])
+    assert [msg.ref for msg in first.messages] == [msg.ref for msg in second.messages]
+    assert len({msg.ref for msg in first.messages}) == 3
+
+
+def test_a_ref_names_nothing_of_its_message_id(tmp_path: Path) -> None:
+    ident = "20200102.Fern.Moss@fern-moss.example"
+    answers = LISTED + f"In-Reply-To: <{ident}>\nReferences: <fern@laptop-of-fern.example> <{ident}>\n"
+    photo = "--b\nContent-Type: image/png; name=a.png\n\nx\n--b--\n"
+    mixed = LISTED + "Content-Type: multipart/mixed; boundary=b\n"
+    found = read(
+        tmp_path,
+        mbox(
+            mail(1, photo, ident=f"<{ident}>", extra=mixed),
+            mail(1, "Another.\n", ident=f"<{ident}>"),
+            mail(2, extra=answers, ident=f"{ident}.x"),
+            mail(3, ident="<" + "fern" * 400 + "@fern.example>"),
+            mail(4, ident="<fern moss\t@fern.example> (comment)"),
+            mail(5, ident="<>"),
+        ),
+    )
+    first, twin, answer, *_ = found.messages
+    assert (first.ref, answer.reply_to, answer.thread) == (
+        ref_of(ident),
+        ref_of(ident),
+        ref_of("fern@laptop-of-fern.example"),
+    )
+    assert twin.ref.startswith(first.ref)
+    assert first.media[0].ref == f"{LIST}/{first.ref}/0"
+    for message in found.messages:
+        for ref in (message.ref, message.reply_to, message.thread):
+            assert re.fullmatch(r"(?:(?:none-)?[0-9a-f]{32}(?:#[0-9a-f]{16})?)?", ref)
+
+
+def test_mails_that_differ_only_in_people_are_several_posts(tmp_path: Path) -> None:
+    senders = ("fern@example.org", "moss@example.org", "ash@example.org")
+    bare = [mail(1, ident="", sender=one) for one in senders]
+    twins = [mail(1, "Hello you.\n", sender=one) for one in senders]
+    found = read(tmp_path, mbox(mail(1), *bare, *bare, *twins, *twins))
+    assert len({one.ref for one in found.messages}) == 7
 
 
 # --- times ---

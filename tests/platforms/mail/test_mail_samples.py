@@ -4,7 +4,7 @@ import os
 from pathlib import Path
 
 import pytest
-from mail_exports import Read
+from mail_exports import Read, ref_of
 
 NEAR = Path(__file__).resolve().parents[3].parent
 PLACES = [Path(os.environ["GROUPARCHIVE_SAMPLES"])] if "GROUPARCHIVE_SAMPLES" in os.environ else []
@@ -22,9 +22,7 @@ def test_a_google_group() -> None:
     first, second, third = found.messages
     assert [one.time for one in found.messages] == [1429177984000, 1429268400000, 1429345800000]
     assert [one.ref for one in found.messages] == [
-        "root@example.invalid",
-        "reply@example.invalid",
-        "other@example.invalid",
+        ref_of(f"{one}@example.invalid") for one in ("root", "reply", "other")
     ]
     assert (first.thread, second.thread, third.thread) == ("", first.ref, "")
     assert (second.reply_to, third.reply_to) == (first.ref, "")
