@@ -51,7 +51,7 @@ def decoded(data: bytes, leaf: Leaf, *, quoted_from: bool) -> str:
 
 def _unflowed(text: str, *, joined: bool) -> str:
     """RFC 3676: lines that end in a space go on in the next one of the same quotation."""
-    out: list[str] = []
+    out: list[str] = []  # pieces: a paragraph may have very many lines
     open_depth = -1
     for line in text.split("\n"):
         depth = len(line) - len(line.lstrip(">"))
@@ -60,11 +60,11 @@ def _unflowed(text: str, *, joined: bool) -> str:
         flows = rest.endswith(" ") and rest != "-- "
         said = rest[:-1] if flows and joined else rest
         if open_depth == depth and rest != "-- ":
-            out[-1] += said
+            out.append(said)
         else:
-            out.append(">" * depth + (" " if depth and rest else "") + said)
+            out += ("\n" + ">" * depth + (" " if depth and rest else ""), said)
         open_depth = depth if flows else -1
-    return "\n".join(out)
+    return "".join(out)[1:]
 
 
 class Page:
