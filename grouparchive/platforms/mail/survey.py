@@ -34,6 +34,7 @@ _NOWHERE: Final = 0xFFFF
 _LISTED_SHARE: Final = (
     5  # a file of which less than a fifth names a list is a list's own archive, with a few copies from others
 )
+_MOST_DIGITS: Final = 20  # of a number that a file tells
 _BOMB_BYTES: Final = 256 << 20
 _BOMB_RATIO: Final = 250
 
@@ -170,7 +171,8 @@ class Mails:
         if file.kind == "emlx":
             told, _, head = head.partition(b"\n")
             start = len(told) + 1
-            size = min(start + int(told), size) if told.strip().isdigit() else size
+            told = told.strip()
+            size = min(start + int(told), size) if told.isdigit() and len(told) < _MOST_DIGITS else size
         ends = HEADER_END.search(head)
         whole = ends is not None or size <= MOST_HEADER
         yield Found(start=start, head=head[: ends.end()] if ends else head, end=size, whole=whole)

@@ -86,6 +86,18 @@ def test_a_large_mail_is_seen_through_a_window_and_its_files_stream(
         assert second == lines.rstrip("\n").encode()
 
 
+def test_a_number_of_very_many_digits(tmp_path: Path) -> None:
+    folder = tmp_path / "mails"
+    folder.mkdir()
+    (folder / "1.emlx").write_bytes(b"9" * 5000 + b"\n" + mail(1))
+    (folder / "2.emlx").write_bytes(b"9" * 18 + b"\n" + mail(2))
+    (folder / "3.emlx").write_bytes(f"{len(mail(3))}\n".encode() + mail(3) + b"<plist/>")
+    (folder / "4.eml").write_bytes(mail(4, extra=LISTED + f"Content-Length: {'9' * 5000}\nLines: {'9' * 5000}\n"))
+    found = Read(folder)
+    assert refs(found) == ["m1", "m2", "m3", "m4"]
+    assert "plist" not in "".join(found.texts)
+
+
 def test_memory_stays_flat(tmp_path: Path) -> None:
     path = tmp_path / "garden.mbox"
     body = (
