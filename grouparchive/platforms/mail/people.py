@@ -10,6 +10,8 @@ from bisect import bisect
 from collections.abc import Mapping
 from typing import Final
 
+import msgspec
+
 from grouparchive.model.ports import Identify
 from grouparchive.model.records import MemberId
 from grouparchive.platforms.mail.addresses import address
@@ -22,7 +24,8 @@ _VERB: Final = (
     r"wrote|writes|schrieb|a écrit|escribió|ha scritto|escreveu|skrev|schreef|napisał(?:\(a\)|a)?|написала?|написал\(а\)"
     r"|пишет|пише|kirjoitti|yazdı|şunu yazdı|napsal\(a\)|napsala?|írta|a scris|έγραψε|כתב|كتب|写道|のメール|님이 작성|yazıb"
 )
-_ATTRIBUTION = re.compile(rf"\b(?:{_VERB})\b[^\n]{{0,120}}:?[ \t]*$|(?:{_VERB})\s*[:：]", re.IGNORECASE)
+_WROTE = re.compile(rf"\b(?:{_VERB})\b", re.IGNORECASE)
+_WROTE_THIS = re.compile(rf"(?:{_VERB})\s*[:：]", re.IGNORECASE)
 _HEADER_LINE = re.compile(
     r"^[>\s*_]{0,40}(?:From|To|Cc|Bcc|Reply-To|Sender|Von|An|Kopie|De|À|A|Para|Da|Till|Från|Fra|Til|Van|Aan|Od|Do|От|Кому"
     r"|Kimden|Kime|Lähettäjä|Vastaanottaja|发件人|收件人|差出人|宛先|Final-Recipient|Original-Recipient"
@@ -34,8 +37,20 @@ _CLOCK = re.compile(r"^\s*(?:[AaPp]\.?\s?[Mm]\.?|Uhr|UTC|GMT)?\s*")
 _SAID = re.compile(rf"\s*\b(?:{_VERB})\b\s*|[,:\n]", re.IGNORECASE)
 _BRACKETS = {"<": ">", "[": "]", "(": ")"}
 _QUOTES = frozenset({'"', "'"})
-_LONGEST_LINE: Final = 2000
+_LONGEST_LINE: Final = 2000  # letters of a line that are judged
+_LAST_WORDS: Final = 120  # letters after the verb of a line that says who wrote what follows
 _MOST: Final = 20_000  # addresses looked at in one text
+
+
+class _Line(msgspec.Struct, gc=False):
+    """A line of a text, from `begin` to `end`. `by_program`: a mail program wrote it; `wraps`: should an address end it,
+    the next line says that this is who wrote.
+    """
+
+    begin: int = 0
+    end: int = -1
+    by_program: bool = False
+    wraps: bool = False
 
 
 class People:
@@ -54,6 +69,7 @@ class People:
         self._ids: dict[tuple[str, str], MemberId] = {}
         self._tokens: dict[str, str] = {}
         self._named: dict[str, str] | None = None
+        self._line = _Line()
 
     def member(self, native: str, name: str = "") -> MemberId:
         """A person's id."""
@@ -78,6 +94,7 @@ class People:
     def spans(self, text: str, *, everyone: bool = False) -> list[tuple[int, int, str]]:
         """What is to be replaced in a text, in order: from, to, by what."""
         found: list[tuple[int, int, str]] = []
+        self._line = _Line()
         if "@" in text:
             self._addresses(text, found, everyone=everyone)
         if ":\n" in text:
@@ -172,16 +189,12 @@ class People:
         return offset + len(bare) - len(taken) if taken.strip() else begin
 
     def _by_program(self, text: str, start: int, end: int) -> bool:
-        """Does an address stand on a line that mail programs write?"""
-        begin = text.rfind("\n", max(start - _LONGEST_LINE, 0), start) + 1
-        stop = text.find("\n", end, end + _LONGEST_LINE)
-        line = text[begin : stop if stop >= 0 else min(len(text), end + _LONGEST_LINE)]
-        if _HEADER_LINE.match(line) or _ATTRIBUTION.search(line):
-            return True
-        if line.rstrip().endswith(":") and stop >= 0 and text[stop + 1 : stop + 2] in {">", "\n"}:
-            return True
-        rest = text[stop + 1 : stop + 121].partition("\n")[0] if stop >= 0 else ""
-        return text[end : end + 1] == ">" and bool(_ATTRIBUTION.match(rest.lstrip("> ")))  # wrapped after the address
+        """Does an address stand on a line that mail programs write? Addresses are asked for in order: each line is judged
+        once, however many stand on it.
+        """
+        if not self._line.begin <= start < self._line.end:
+            self._line = _judged(text, start, end)
+        return self._line.by_program or (self._line.wraps and text[end : end + 1] == ">")
 
     # --- names alone ---
 
@@ -193,10 +206,10 @@ class People:
         while at >= 0:
             rest = text[at + 2 : at + 4]
             if rest.startswith(">") or rest in {"\n>", "> "}:
-                begin = text.rfind("\n", max(at - 300, 0), at) + 1
+                begin = max(text.rfind("\n", max(at - 300, 0), at) + 1, at - 300)
                 line = text[begin:at]
                 spoken = bisect(done, begin)
-                if not (spoken < len(done) and done[spoken] <= at) and _ATTRIBUTION.search(line + ":"):
+                if not (spoken < len(done) and done[spoken] <= at) and _attributes(line + ":"):
                     more += self._names(line, begin)
             at = text.find(":\n", at + 1)
         if more:
@@ -217,3 +230,24 @@ class People:
                 out.append((start, start + len(name), f"{{member:{self.member(native)}}}"))
             at = cut.end() if cut else at
         return out
+
+
+def _judged(text: str, start: int, end: int) -> _Line:
+    """The line around a place."""
+    begin = text.rfind("\n", 0, start) + 1
+    stop = text.find("\n", end)
+    stop, whole = (len(text), False) if stop < 0 else (stop, True)
+    head, tail = text[begin : min(stop, begin + _LONGEST_LINE)], text[max(begin, stop - _LONGEST_LINE) : stop]
+    told = bool(_HEADER_LINE.match(head)) or _attributes(tail)
+    if not told and whole and tail.rstrip().endswith(":"):
+        told = text[stop + 1 : stop + 2] in {">", "\n"}
+    following = text[stop + 1 : stop + 121].partition("\n")[0].lstrip("> ") if whole else ""
+    return _Line(begin, stop, told, bool(_WROTE.match(following) or _WROTE_THIS.match(following)))
+
+
+def _attributes(line: str) -> bool:
+    """Does a line say who wrote what follows? Its last words do, or a verb with a colon anywhere in it."""
+    last = len(line.rstrip(" \t").removesuffix(":")) - _LAST_WORDS
+    if any(found.end() >= last for found in _WROTE.finditer(line, max(last - 20, 0))):
+        return True
+    return bool(_WROTE_THIS.search(line))

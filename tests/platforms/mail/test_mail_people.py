@@ -1,6 +1,7 @@
 """Who is who: authors behind lists, and that no address of anybody in the headers stands in what is stored."""
 
 import re
+import time
 from pathlib import Path
 
 import pytest
@@ -8,6 +9,8 @@ from mail_exports import LIST, LISTED, Read, mail, mbox, read
 
 from grouparchive.model import codec
 from grouparchive.model.records import vault_of
+from grouparchive.platforms.mail import people as module
+from grouparchive.platforms.mail.people import People
 
 
 def others(*extra: bytes) -> bytes:
@@ -130,3 +133,33 @@ def test_no_address_of_the_headers_stands_in_content(tmp_path: Path) -> None:
 def test_ids_in_texts_have_the_form_that_reading_knows(tmp_path: Path) -> None:
     found = read(tmp_path, others(mail(3, "fern@example.org\n")))
     assert re.search(r"\{member:[0-9a-f]{32}\}", found.texts[2])
+
+
+@pytest.mark.parametrize(
+    "piece",
+    [
+        "wrote x@y.zz ",
+        "wrote x@y.zz\n",
+        "Odd <x@y.zz> wrote:\n> ",
+        "wrote " * 50 + ":\n>",
+        "wrote" + " " * 280 + ":\n>",
+        "> " * 20 + "From x@y.zz\n",
+        "wrote" + " " * 1900 + "x@y.zz\n",
+    ],
+)
+def test_looking_for_people_takes_no_longer_than_the_text(piece: str) -> None:
+    people = People(lambda *_: "0" * 32, {"fern@example.org": "Fern Moss"}, frozenset())
+    for size in (15_000, 1_000_000):
+        start = time.process_time()
+        people.spans(piece * (size // len(piece)))
+        assert time.process_time() - start < 10  # on a slow machine
+
+
+def test_each_line_is_judged_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    judged = []
+    real = module._judged
+    monkeypatch.setattr(module, "_judged", lambda text, start, end: judged.append(start) or real(text, start, end))
+    people = People(lambda *_: "0" * 32, {}, frozenset())
+    text = "To: " + "odd <x@y.zz>, " * 300 + "\n" + "see a@b.cc or c@d.ee\n" * 2
+    assert len(people.spans(text)) == 300
+    assert len(judged) == 3
