@@ -38,10 +38,11 @@ from grouparchive.platforms.mail.survey import Mails
 
 LEVELS: Final[dict[Standing, int]] = {"owner": 100, "manager": 50}
 
-_FOLDER = re.compile(r"(?:.*/)?([^/@\s]+@[^/@\s]+\.[^/@\s]+)/(?:[^/]+/)?[^/]+\.(?:mbox|csv)", re.IGNORECASE)
 _LOOKED_AT: Final = 200
 _MOST_INFO: Final = 1 << 20
-_ADDRESS = re.compile(r"[^\s@<>,;:\"()\[\]]+@[^\s@<>,;:\"()\[\]]+\.[^\s@<>,;:\"()\[\]]+")
+_PART: Final = r"[^\s@<>,;:\"()\[\]]"
+_ADDRESS = re.compile(rf"(?<!{_PART}){_PART}+@{_PART}+\.{_PART}+")  # begins where a word does: one look at each letter
+_LONGEST_NAME: Final = 1024
 
 
 def _words(text: str) -> frozenset[str]:
@@ -73,7 +74,7 @@ class GoogleGroup(MailBox):
         """Folders named by an address with mails or a CSV in them; or a lone list of members."""
         if several_exports(box):
             return False
-        if any(_FOLDER.fullmatch(name) for name in box.entries):
+        if any(_of_folder(name) for name in box.entries):
             return True
         if address(box.label) and any(name.lower().endswith((".mbox", ".csv")) for name in box.entries):
             return True
@@ -227,6 +228,16 @@ class GoogleGroup(MailBox):
             first = page.records[0]
             if not (isinstance(first, Membership) and first.channel in self._lists):
                 yield page
+
+
+def _of_folder(name: str) -> str:
+    """The address by which the folder of a file of mails or members is called, or the folder around it; "" for any other."""
+    if len(name) > _LONGEST_NAME or not name.lower().endswith((".mbox", ".csv")):
+        return ""
+    folders = name.rsplit("/", 3)[:-1][-2:]
+    return next(
+        (found for part in reversed(folders) if (found := address(part)) and "." in found.partition("@")[2]), ""
+    )
 
 
 def _group_of(box: Box, name: str) -> str:

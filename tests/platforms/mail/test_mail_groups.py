@@ -1,5 +1,6 @@
 """Google Groups out of Takeout, and lists of members."""
 
+import time
 import zipfile
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 from mail_exports import LIST, LISTED, Read, mail, mbox, read, ref_of
 
 from grouparchive.model.records import Channel
+from grouparchive.platforms.files import Choices, open_box
 from grouparchive.platforms.mail import GoogleGroup, MailBox
 
 GROUP = "garden@googlegroups.com"
@@ -183,3 +185,38 @@ def test_rows_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     assert found.faults == {"member-unreadable": 2}
     data = members().replace(b"Ada,owner", b"A\0da,owner")
     assert read(tmp_path, data, name="garden.csv").names["ada@example.org"] == "Ada"
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        (f"{GROUP}/topics.mbox", True),
+        (f"Takeout/Groups/googlegroups.com/owned/{GROUP}/members.csv", True),
+        (f"Groups/{GROUP}/more/Topics.MBOX", True),
+        (f"{GROUP}/more/and more/topics.mbox", False),
+        (f"{GROUP}/photo.jpg", False),
+        ("garden@/topics.mbox", False),
+        ("a@" + "." * 60_000 + "/topics.mbox", False),
+        ("a@" + "b." * 30_000 + "/x", False),
+        ("a@b.cc/" * 9000 + "topics.mbox", False),
+    ],
+)
+def test_names_of_folders_are_looked_at_once(tmp_path: Path, name: str, ours: bool) -> None:  # noqa: FBT001 - as above
+    path = tmp_path / "export.zip"
+    with zipfile.ZipFile(path, "w") as out:
+        out.writestr(name, members() if name.endswith("csv") else b"x")
+    start = time.process_time()
+    box = open_box(path)
+    assert GoogleGroup.recognises(box, Choices()) is ours
+    assert time.process_time() - start < 2
+    box.close()
+
+
+def test_a_long_word_about_a_group_is_looked_at_once(tmp_path: Path) -> None:
+    path = takeout(tmp_path / "Takeout")
+    info = f"Name,Email,Description\nx,{GROUP},{'a' * 55_000} {'b@' * 20_000} Ask ada@example.org\n"
+    next(path.rglob("info.csv")).write_text(info)
+    start = time.process_time()
+    (group,) = Read(path).groups
+    assert time.process_time() - start < 2
+    assert group.topic.endswith(" Ask (an address)")
