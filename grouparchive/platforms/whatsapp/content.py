@@ -21,10 +21,14 @@ from grouparchive.model.records import (
     Vote,
 )
 from grouparchive.platforms.files import Sightings
+from grouparchive.platforms.files.texts import cut
 from grouparchive.platforms.whatsapp import notices
 from grouparchive.platforms.whatsapp.store import Added, Entry
 
 MOST_TEXT: Final = 1_000_000
+_MOST_MENTIONS: Final = 5000
+_PLACE: Final = 10_000
+_OPTIONS: Final = 100_000  # bytes of all answers of a poll, and of its question
 Kind = Literal["text", "image", "video", "audio", "file", "sticker", "location", "contact", "poll", "service", "other"]
 _TYPES: Final[dict[int, Kind]] = {
     0: "text", 1: "image", 2: "audio", 3: "video", 4: "contact", 5: "location", 7: "service", 9: "file", 10: "service",
@@ -70,21 +74,21 @@ class Content:
             yield self._service(entry)
             return
         author = self._author(entry)
-        text, mentions = self._cleaned(self._bounded(entry.text), entry)
+        text, mentions = self._cleaned(entry.text, entry)
         data: dict[str, Any] = {}
         if kind == "other":
             data["type"] = entry.type
         if entry.type in _ONCE:
             data["view_once"] = True
         if entry.place:
-            data |= {"geo": f"geo:{entry.place[0]},{entry.place[1]}", "place": entry.place[2]}
+            data |= {"geo": f"geo:{entry.place[0]},{entry.place[1]}", "place": entry.place[2][:_PLACE]}
         if entry.cards:
             data["vcard"] = list(entry.cards)
         file = self._file(entry, kind, media)
         yield Message(
             channel=self._group, ref=entry.key, time=entry.time, author=author, type=kind, text=text, mentions=mentions,
             reply_to=entry.reply_to[:900], media=file, poll=self._poll(entry, kind, text), version=entry.edited,
-            edited=entry.edited, data=self._bounded(json.dumps(data)) if data else "",
+            edited=entry.edited, data=json.dumps(data) if data else "",
         )  # fmt: skip
         self._seen(author, entry.time)
 
@@ -117,11 +121,12 @@ class Content:
         if member and self._sightings is not None:
             self._sightings.note(self._group, member, time, state)
 
-    def _bounded(self, text: str) -> str:
-        if len(text) <= MOST_TEXT:
-            return text
-        self._counts[Known.LINE_TOO_LONG, "the end of a message was cut off", False] += 1
-        return text[:MOST_TEXT]
+    def _bounded(self, text: str, whole: int) -> str:
+        """A text that fits into a record; `whole` is how long it was."""
+        kept = cut(text[:MOST_TEXT])
+        if whole > MOST_TEXT or kept != text:
+            self._counts[Known.LINE_TOO_LONG, "the end of a message was cut off", False] += 1
+        return kept
 
     def _cleaned(self, text: str, entry: Entry) -> tuple[str, tuple[MemberId, ...]]:
         """A text with its mentions as ids. Behind an "@" stand the digits of a number or of a hidden address."""
@@ -136,7 +141,8 @@ class Content:
             found[member] = None
             return f"{{member:{member}}}"
 
-        return _MENTION.sub(named, text), tuple(found)
+        said = _MENTION.sub(named, text[:MOST_TEXT])  # people as ids are longer than their numbers
+        return self._bounded(said, len(text)), tuple(found)[:_MOST_MENTIONS]
 
     def _file(self, entry: Entry, kind: Kind, media: list[MediaRequest]) -> tuple[Media, ...]:
         if not (entry.path or entry.mime or entry.size) or kind in {"location", "contact", "poll"}:
@@ -161,8 +167,9 @@ class Content:
         self._polls[entry.row] = {id_: str(at) for at, (id_, _) in enumerate(entry.options)}
         if len(self._polls) > 1000:  # votes come with their message
             self._polls = {entry.row: self._polls[entry.row]}
-        options = tuple((str(at), text[:10_000]) for at, (_, text) in enumerate(entry.options))
-        return Poll(question=question, options=options, choices=entry.choices)
+        each = _OPTIONS // max(len(entry.options), 1)
+        options = tuple((str(at), cut(text[:each], each)) for at, (_, text) in enumerate(entry.options))
+        return Poll(question=cut(question[:_OPTIONS], _OPTIONS), options=options, choices=entry.choices)
 
     def _deletion(self, entry: Entry) -> Tombstone:
         """What was deleted was there: an earlier export may hold it."""
@@ -186,7 +193,7 @@ class Content:
             people.append(self._person(""))
         numbers = tuple(self._person(address) if address else "" for address in entry.numbers)
         self._moves(entry.action, actor, people, numbers, entry.time)
-        text, mentioned = self._cleaned(self._bounded(entry.text), entry)
+        text, mentioned = self._cleaned(entry.text, entry)
         line = notices.told(
             entry.action, _label(actor), ", ".join(map(_label, people)), text, (_label(numbers[0]), _label(numbers[1]))
         )
@@ -195,7 +202,7 @@ class Content:
         if entry.before:
             data["before"] = entry.before[:10_000]
         return Message(
-            channel=self._group, ref=entry.key, time=entry.time, author=actor, type="service", text=line[:MOST_TEXT],
+            channel=self._group, ref=entry.key, time=entry.time, author=actor, type="service", text=cut(line[:MOST_TEXT]),
             mentions=tuple(everybody), data=json.dumps(data),
         )  # fmt: skip
 

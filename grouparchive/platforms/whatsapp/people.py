@@ -11,6 +11,7 @@ from grouparchive.platforms.files import Names
 DIRECTIONS: Final = str.maketrans("", "", "\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\ufeff")
 """Marks of direction, which the phone puts around names and at the begin of lines."""
 
+_MOST_MENTIONS: Final = 5000
 _NUMBER: Final = re.compile(r"\+?[\d\s().\-\u00a0\u2010\u2011\u202f]{7,24}")
 _MENTION: Final = re.compile("@(?:\u2068~?([^\u2069\n]{1,100})\u2069|(\\d{7,15})(?![\\w@]))")
 _LOOSE: Final = re.compile(r"\+\d[\d\s().\-\u00a0\u2011]{6,20}\d")
@@ -52,7 +53,7 @@ class People:
             found[member] = None
             return f"{{member:{member}}}"
 
-        return _MENTION.sub(named, text), tuple(found)
+        return _MENTION.sub(named, text), tuple(found)[:_MOST_MENTIONS]
 
     def hidden(self, text: str) -> str:
         """A text of the app or a file's name, with the names and numbers of the people met so far as ids."""

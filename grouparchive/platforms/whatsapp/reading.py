@@ -6,8 +6,11 @@ from collections.abc import Callable, Container, Iterable, Iterator
 from typing import Final, NamedTuple
 from zlib import adler32, crc32
 
+import msgspec
+
 from grouparchive.model.ports import Page
 from grouparchive.model.records import AnyRecord, MemberId, Message, Ref
+from grouparchive.platforms.files.texts import cut
 from grouparchive.platforms.whatsapp import words
 from grouparchive.platforms.whatsapp.clock import Clock
 from grouparchive.platforms.whatsapp.cut import Block
@@ -16,6 +19,7 @@ from grouparchive.platforms.whatsapp.special import SHORT, At, Special, digest
 from grouparchive.platforms.whatsapp.style import Style
 
 MOST_TEXT: Final = 1_000_000
+_FITS: Final = 200_000  # bytes, and letters, that fit into a record whatever they are
 _MOST_AUTHORS: Final = 50_000
 _SENTENCE: Final = 3  # spaces: a line of the app with a colon in it has as many before it
 _PASTED: Final = 1440  # minutes back from the message before
@@ -86,7 +90,7 @@ class Reader:
         seconds, half = self._clock.seconds, self._style.half
         deleted: Container[str] = words.DELETED
         short = words.DELETED_LENGTH
-        if sum(map(len, block.texts)) > MOST_TEXT:
+        if sum(map(len, block.texts)) > _FITS:
             deleted, short = _ANYTHING, MOST_TEXT * 100
         today = now = b""
         first = minute = base = begin = bad = 0
@@ -139,10 +143,16 @@ class Reader:
         return Page(records=records, media=self._special.taken())
 
     def _odd(self, line: Odd, author: MemberId | None) -> Message:
+        message = self._special_one(line._replace(text=line.text[:MOST_TEXT]), author)
+        if len(line.text) > _FITS or len(message.text) > _FITS:  # people as ids are longer than their names
+            text = cut(message.text[:MOST_TEXT])
+            if len(line.text) > MOST_TEXT or text != message.text:
+                self._gap("the end of a message was cut off")
+                message = msgspec.structs.replace(message, text=text)
+        return message
+
+    def _special_one(self, line: Odd, author: MemberId | None) -> Message:
         name, text, raw, minute, time = line
-        if len(text) > MOST_TEXT:
-            self._gap("the end of a message was cut off")
-            text = text[:MOST_TEXT]
         if author is None and name is None and (author := self.authors.get(raw.partition(b":")[0])):
             raw, text = raw.partition(b":")[2], text.partition(":")[2]  # somebody's line without the space
         elif author is None and name is not None and name in self._waiting and not self._by_app(text):

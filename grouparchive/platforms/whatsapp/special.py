@@ -26,6 +26,7 @@ _FILE: Final = crc32(b"\0media")
 _APP: Final = crc32(b"\0app")
 SHORT: Final = 24  # bytes; adler32 is three times as fast and too weak for so few
 _LABEL: Final = re.compile(r"\{member:[0-9a-f]{32}\}")
+_SHORT_ENOUGH: Final = 20_000  # letters of a poll or a place: nobody makes a longer one
 _FREE: Final = frozenset({"encryption", "settings", "call", "disappearing", "description", "asked"})
 
 
@@ -96,6 +97,8 @@ class Special:
             said, more = self._people.hidden(said), {"type": "other", "data": '{"action":"deleted"}'}
         elif text != plain and words.CALLED.fullmatch(bare):
             more = {"type": "service", "data": '{"action":"call"}'}
+        elif len(bare) > _SHORT_ENOUGH:
+            pass  # a poll or a place would stand in the record twice
         elif found := words.PLACE.fullmatch(bare):
             more = {"type": "location", "data": json.dumps({"url": found[1]})}
         elif (found := words.POLL.fullmatch(bare)) and (options := list(words.options_of(found["options"]))):

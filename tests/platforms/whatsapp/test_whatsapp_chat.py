@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from grouparchive.errors import UsageError
+from grouparchive.model.codec import MAX_RECORD, decode, encode
 from grouparchive.model.ports import Page
 from grouparchive.model.records import Gap, Group, Membership, Message
 from grouparchive.platforms.files import Choices, open_box
@@ -318,3 +319,27 @@ def test_refs_say_nothing_about_people(read: Any) -> None:
         return [ref for one in found.messages for ref in (one.ref, *(file.ref for file in one.media))]
 
     assert refs(chat("Fern", "Moss")) == refs(chat("+49 170 1234567", "Reed Hollow"))
+
+
+@pytest.mark.parametrize("letter", ["\0", "😀", "@4917012345 ", "(\0\1)"])
+def test_a_text_longer_than_a_record_may_be_is_cut_to_fit(read: Any, letter: str) -> None:
+    text = letter * (900_000 // len(letter))
+    found = read(f"31/12/19, 21:05 - Fern: {text}\n31/12/19, 21:06 - Moss: b\n")
+    line = encode(found.messages[0])
+    assert 1_000_000 < len(line) < MAX_RECORD
+    assert decode(line) == found.messages[0]
+    assert [gap.code for gap in found.gaps if not gap.limit] == ["line-too-long"]
+    assert found.told[1] == ("name:Moss", "b")
+
+
+def test_a_long_poll_or_place_stands_in_its_record_once(read: Any) -> None:
+    options = "".join(f"OPTION: {'x' * 10_000} (0 votes)\n" for _ in range(100))
+    found = read(
+        ios_line(f"Fern: \u200ePOLL:\nsoup?\n{options}") + ios_line(f"Moss: https://maps.google.com/{'😀' * 300_000}")
+    )
+    assert [one.type for one in found.messages] == ["text", "text"]
+    assert all(len(encode(one)) < MAX_RECORD for one in found.messages)
+
+
+def ios_line(line: str) -> str:
+    return f"[31/12/19, 21:05:00] {line}\r\n"

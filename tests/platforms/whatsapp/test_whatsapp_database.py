@@ -10,7 +10,7 @@ import pytest
 from whatsapp_databases import BEGIN, FERN, LID, MOSS, OLD_GROUP, REED, Phone, newer, old_message, older
 
 from grouparchive.errors import BadExport
-from grouparchive.model.codec import encode
+from grouparchive.model.codec import MAX_RECORD, decode, encode
 from grouparchive.model.ports import Page
 from grouparchive.model.records import Gap, Group, Membership, Message, Reaction, Roster, Tombstone, Vote
 from grouparchive.platforms.files import Choices, open_box
@@ -318,3 +318,20 @@ def test_other_databases_are_not_ours(tmp_path: Path) -> None:
     assert WhatsAppDatabase.recognises(box, Choices())
     box.close()
     assert OLD_GROUP
+
+
+def test_what_is_longer_than_a_record_may_be_is_cut_to_fit(phone: Phone) -> None:
+    phone.message("A", text="😀" * 1_000_000)
+    phone.message("B", text="@4917012345 " * 80_000)
+    phone.notice(1, "\0" * 1_000_000)
+    place = phone.message("C", 5)
+    phone.add("message_location", message_row_id=place, latitude=1, longitude=1, place_name="ä" * 2_000_000)
+    poll = phone.message("D", 66, "\0" * 1_000_000)
+    for number in range(900):
+        phone.add("message_poll_option", message_row_id=poll, option_name=f"{number} " + "😀" * 5000)
+    found = Read(phone.close())
+    assert [one.ref for one in found.of(Message)] == ["A", "B", "S1", "C", "D"]
+    for one in found.of(Message):
+        assert len(encode(one)) < MAX_RECORD
+        assert decode(encode(one)) == one
+    assert [(gap.code, gap.count) for gap in found.gaps if not gap.limit] == [("line-too-long", 4)]
