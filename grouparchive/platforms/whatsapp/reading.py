@@ -89,7 +89,7 @@ class Reader:
         near, before, settled = numbers.near, numbers.before, numbers.latest
         seconds, half = self._clock.seconds, self._style.half
         deleted: Container[str] = words.DELETED
-        short = words.DELETED_LENGTH
+        short, begin_by, by_admin = words.DELETED_LENGTH, words.BY_ADMIN_BEGIN, words.BY_ADMIN_BEGINS
         if sum(map(len, block.texts)) > _FITS:
             deleted, short = _ANYTHING, MOST_TEXT * 100
         today = now = b""
@@ -125,6 +125,7 @@ class Reader:
                 or "\u200e" in text
                 or "?q=" in text
                 or (len(text) <= short and text in deleted)
+                or text[:begin_by] in by_admin
             ):
                 put(self._odd(Odd(name, text, raw, base >> 32, time), author))
                 continue

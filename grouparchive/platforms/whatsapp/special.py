@@ -24,6 +24,7 @@ _TYPES: Final[dict[str, Literal["image", "sticker", "video", "audio", "contact"]
 _COUNTED: Final = re.compile(r"\A\d+-")  # an iPhone counts the files anew in each export
 _FILE: Final = crc32(b"\0media")
 _APP: Final = crc32(b"\0app")
+_DELETED: Final = crc32(b"\0deleted")
 SHORT: Final = 24  # bytes; adler32 is three times as fast and too weak for so few
 _LABEL: Final = re.compile(r"\{member:[0-9a-f]{32}\}")
 _SHORT_ENOUGH: Final = 20_000  # letters of a poll or a place: nobody makes a longer one
@@ -93,8 +94,13 @@ class Special:
             known_by = digest(_LABEL.sub("", said).encode("utf-8", "replace"))
         more: dict[str, Any] = {}
         bare = kept.translate(DIRECTIONS).strip()
-        if bare in words.DELETED or words.BY_ADMIN.fullmatch(bare):
-            said, more = self._people.hidden(said), {"type": "other", "data": '{"action":"deleted"}'}
+        by_admin = words.BY_ADMIN.fullmatch(bare)
+        if by_admin or bare in words.DELETED:
+            known_by, more = (
+                _DELETED,
+                {"type": "other", "data": '{"action":"deleted"}'},
+            )  # not of its words: there are names
+            said = self._without_admin(by_admin, bare) if by_admin else said
         elif text != plain and words.CALLED.fullmatch(bare):
             more = {"type": "service", "data": '{"action":"call"}'}
         elif len(bare) > _SHORT_ENOUGH:
@@ -111,6 +117,13 @@ class Special:
             channel=self._group, ref=self.numbers.ref(at.minute, known_by), time=at.time, author=at.author, text=said,
             mentions=mentions, edited=at.time if kept != plain else 0, **more,
         )  # fmt: skip
+
+    def _without_admin(self, found: re.Match[str], line: str) -> str:
+        """A deletion without the name of the admin who did it."""
+        name = found["who"] or found["wer"]
+        name = name if name in self._people else name.removesuffix(".")
+        begin, _ = found.span("who" if found["who"] else "wer")
+        return line[:begin] + self._people.label(name) + line[begin + len(name) :]
 
     def is_post(self, text: str) -> bool:
         """Is a text that begins with a mark one that people send: a file, a place, a deletion?"""

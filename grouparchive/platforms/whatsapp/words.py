@@ -170,8 +170,11 @@ _GONE: Final = _listed(
 DELETED: Final = _GONE | {f"{one}." for one in _GONE}
 DELETED_LENGTH: Final = max(map(len, DELETED))
 BY_ADMIN: Final = re.compile(
-    r"(?:This message was deleted by admin|Diese Nachricht wurde von Admin|Este mensaje fue eliminado por el admin\S*) .+"
+    r"(?:This message was deleted by admin|Este mensaje fue eliminado por el admin\S*) (?P<who>.{1,100})"
+    r"|Diese Nachricht wurde von Admin (?P<wer>.{1,100}?)(?: gelöscht\.?)?"
 )
+BY_ADMIN_BEGIN: Final = 12
+BY_ADMIN_BEGINS: Final = frozenset({"This message", "Este mensaje", "Diese Nachri"})  # so a line by an admin begins
 WAITING: Final = re.compile(
     r"(?:Waiting for this message|Warte auf diese Nachricht|Esperando (?:este|el) mensaje|En attente de ce message"
     r"|Aguardando (?:esta |essa )?mensagem|In attesa (?:di questo|del) messaggio|Ожидание (?:этого )?сообщения"

@@ -240,3 +240,32 @@ def test_hostile_text_in_little_time(read: Any) -> None:
     lines += [f"0{1 + number % 9}/12/19, 21:{number % 60:02d} - Fern: x" for number in range(30_000)]
     found = read("\n".join(lines) + "\n")
     assert len({one.ref for one in found.messages}) == len(found.messages) == 30_350
+
+
+@pytest.mark.parametrize(
+    "phrase",
+    [
+        "This message was deleted by admin {}", "Diese Nachricht wurde von Admin {} gelöscht",
+        "Este mensaje fue eliminado por el admin. {}", "This message was deleted by admin {}.",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("iphone", [False, True])
+def test_who_deleted_a_post_is_an_id_and_no_part_of_its_ref(read: Any, *, phrase: str, iphone: bool) -> None:
+    def found(name: str) -> Read:
+        said = phrase.format(name)
+        lines = ["Ash: hi", f"Ash: {MARK if iphone else ''}{said}", "Ash: ok"]
+        return read(
+            ios(*lines) if iphone else "".join(f"31/12/19, 21:0{at} - {line}\n" for at, line in enumerate(lines))
+        )
+
+    one, other = found("Fern Moss"), found("Reed")
+    assert one.told[1] == ("name:Ash", phrase.format("<name:Fern Moss>"))
+    assert one.messages[1].type == "other"
+    assert one.messages[1].ref == other.messages[1].ref
+
+
+def test_a_post_that_begins_as_a_deletion_does_is_a_post(read: Any) -> None:
+    texts = ["This message was for Moss", "This message was deleted by admin " + "and so on " * 20]
+    found = read("".join(f"31/12/19, 21:00 - Fern: {text}\n" for text in texts))
+    assert [text for _, text in found.told] == texts
+    assert len({one.ref for one in found.messages}) == 2
