@@ -47,10 +47,10 @@ class WhatsAppChat(FileConnector):
         super().__init__(box, identify, choices)
         self._name = _text_in(box)
         folder = self._name.rpartition("/")[0]
-        self._files = {name.rpartition("/")[2]: name for name in reversed(box.entries)}
+        self._files = {_file(name): name for name in reversed(box.entries)}
         # Beside the text first: a folder may hold files of the same name elsewhere.
-        self._files |= {name.rpartition("/")[2]: name for name in box.entries if name.rpartition("/")[0] == folder}
-        self._files.pop(self._name.rpartition("/")[2], None)
+        self._files |= {_file(name): name for name in box.entries if name.rpartition("/")[0] == folder}
+        self._files.pop(_file(self._name), None)
 
     @classmethod
     def recognises(cls, box: Box, choices: Choices) -> bool:  # noqa: ARG003 - the port's signature
@@ -187,6 +187,11 @@ class WhatsAppChat(FileConnector):
         if found is None or found[4] is None or (self._style.ios and found.string.startswith(_MARK, found.end())):
             return -1
         return self._clock.minute(found[1], found[2], found[3]) if self._clock.sound(found[1]) else -1
+
+
+def _file(name: str) -> str:
+    """How a chat names a file of its export."""
+    return words.composed(name.rpartition("/")[2])
 
 
 def _line(name: bytes | None, text: bytes) -> str:

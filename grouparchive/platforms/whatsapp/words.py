@@ -6,6 +6,7 @@ import re
 from collections.abc import Container, Iterator
 from functools import cache, lru_cache
 from typing import Final, NamedTuple
+from unicodedata import normalize
 
 from grouparchive.platforms.whatsapp import languages, languages_east
 from grouparchive.platforms.whatsapp.people import DIRECTIONS
@@ -138,8 +139,10 @@ _ANDROID: Final = re.compile(
     r"(?P<name>[^\n<>/\\]{1,255}\.[A-Za-z0-9]{1,8}) \((?P<said>[^()\n]{3,60})\)(?:\n(?P<caption>.*))?", re.DOTALL
 )
 _IOS: Final = re.compile(
-    r"(?P<caption>.*?)\s*<(?P<said>[^<>:\n]{2,40}):\s?(?P<name>[^<>\n/\\]{1,255}\.[A-Za-z0-9]{1,8})>", re.DOTALL
+    r"(?P<caption>.*?)\s*<(?P<said>[^<>:：\n]{2,40})[:：]\s?(?P<name>[^<>\n/\\]{1,255}\.[A-Za-z0-9]{1,8})>", re.DOTALL
 )
+_LONGEST_NAME: Final = 400
+_ANY_IOS: Final = re.compile(r"(?P<caption>.*?)\s*<[^<>:：\n]{1,80}[:：]\s?(?P<name>[^<>\n]{1,400})>", re.DOTALL)
 _OURS: Final = re.compile(
     r"(?:IMG|VID|AUD|PTT|STK|DOC|GIF)-\d{8}-WA\d+\.\w+|\d{6,8}-[A-Z_]+-.*\.\w+|[^\n]+\.vcf", re.IGNORECASE
 )
@@ -205,8 +208,13 @@ def left_out(text: str) -> str | None:
     return "" if len(text) < 60 and omitted(text) else None
 
 
+def composed(name: str) -> str:
+    """A file's name in the one of two ways to write an umlaut: a zip may have another than the text."""
+    return name if name.isascii() else normalize("NFC", name)
+
+
 def attached(text: str, there: Container[str]) -> tuple[str, str] | None:
-    """(file name, caption) where a text names an attached file. `there` are the names that the export has."""
+    """(file name, caption) where a text names an attached file. `there` are the names that the export has, `composed`."""
     bare = text.translate(DIRECTIONS)
     for pattern in (_ANDROID, _IOS):
         found = pattern.fullmatch(bare)
@@ -214,8 +222,23 @@ def attached(text: str, there: Container[str]) -> tuple[str, str] | None:
             continue
         said = found["said"].strip(". ")
         known = said in _ATTACHED if pattern is _ANDROID else said in _ATTACHED_IOS or "\u200e<" in text
-        if known or found["name"] in there or _OURS.fullmatch(found["name"]):
-            return found["name"], (found["caption"] or "").strip()
+        name = composed(found["name"])
+        if known or name in there or _OURS.fullmatch(name):
+            return name, (found["caption"] or "").strip()
+    return _there(bare, there)
+
+
+def _there(text: str, there: Container[str]) -> tuple[str, str] | None:
+    """As `attached`, in words that nobody knows and by a name of any form, where the export has a file of exactly that name."""
+    first, _, caption = text.partition("\n")
+    if first.endswith(")"):
+        at = first.find("(", 0, _LONGEST_NAME)
+        while at > 0:
+            if (name := composed(first[:at].rstrip())) in there:
+                return name, caption.strip()
+            at = first.find("(", at + 1, _LONGEST_NAME)
+    if text.endswith(">") and (found := _ANY_IOS.fullmatch(text)) and (name := composed(found["name"])) in there:
+        return name, found["caption"].strip()
     return None
 
 

@@ -269,3 +269,25 @@ def test_a_post_that_begins_as_a_deletion_does_is_a_post(read: Any) -> None:
     found = read("".join(f"31/12/19, 21:00 - Fern: {text}\n" for text in texts))
     assert [text for _, text in found.told] == texts
     assert len({one.ref for one in found.messages}) == 2
+
+
+@pytest.mark.parametrize(
+    ("line", "caption"),
+    [
+        ("photo.jpg (quelque chose inconnu)", ""), ("photo.jpg (文件附件)\nsoup", "soup"), ("photo.jpg (附)", ""),
+        ("photo.jpg (fichier (joint))", ""), ("soup <inconnu : photo.jpg>", "soup"), ("<附件：photo.jpg>", ""),
+        ("notes (inconnu)", ""), ("soup <inconnu: notes>", "soup"), ("Tüte (1).pdf (inconnu)", ""),
+        ("Tu\u0308te (1).pdf (inconnu)", ""),
+    ],
+)  # fmt: skip
+def test_a_file_that_the_export_has_is_found_in_a_language_that_nobody_knows(
+    tmp_path: Path, line: str, caption: str
+) -> None:
+    with zipfile.ZipFile(tmp_path / "WhatsApp Chat - Walk.zip", "w") as file:
+        file.writestr("_chat.txt", f"31/12/19, 21:00 - Fern: {line}\n31/12/19, 21:01 - Fern: paper (grey)\n")
+        for name in ("photo.jpg", "notes", "Tu\u0308te (1).pdf", "other.jpg"):
+            file.writestr(name, name)
+    found = Read(tmp_path / "WhatsApp Chat - Walk.zip")
+    assert [text for _, text in found.told] == [caption, "paper (grey)"]
+    assert len(found.files) == 1
+    assert b"other.jpg" not in found.files.values()
