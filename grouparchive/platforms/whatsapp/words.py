@@ -139,10 +139,10 @@ _ANDROID: Final = re.compile(
     r"(?P<name>[^\n<>/\\]{1,255}\.[A-Za-z0-9]{1,8}) \((?P<said>[^()\n]{3,60})\)(?:\n(?P<caption>.*))?", re.DOTALL
 )
 _IOS: Final = re.compile(
-    r"(?P<caption>.*?)\s*<(?P<said>[^<>:：\n]{2,40})[:：]\s?(?P<name>[^<>\n/\\]{1,255}\.[A-Za-z0-9]{1,8})>", re.DOTALL
+    r"(?P<caption>.*?)<(?P<said>[^<>:：\n]{2,40})[:：]\s?(?P<name>[^<>\n/\\]{1,255}\.[A-Za-z0-9]{1,8})>", re.DOTALL
 )
 _LONGEST_NAME: Final = 400
-_ANY_IOS: Final = re.compile(r"(?P<caption>.*?)\s*<[^<>:：\n]{1,80}[:：]\s?(?P<name>[^<>\n]{1,400})>", re.DOTALL)
+_ANY_IOS: Final = re.compile(r"(?P<caption>.*?)<[^<>:：\n]{1,80}[:：]\s?(?P<name>[^<>\n]{1,400})>", re.DOTALL)
 _OURS: Final = re.compile(
     r"(?:IMG|VID|AUD|PTT|STK|DOC|GIF)-\d{8}-WA\d+\.\w+|\d{6,8}-[A-Z_]+-.*\.\w+|[^\n]+\.vcf", re.IGNORECASE
 )
@@ -154,7 +154,8 @@ _ATTACHED_IOS: Final = _listed(
     """attached|Anhang|adjunto|pièce jointe|attaché|anexado|allegato|прикреплено|вложено|eklenmiş|ekli|المُرفق|مرفق|terlampir"""
 )
 EDITED: Final = re.compile(
-    "\\s*\u200e?<(?:This message was edited|Diese Nachricht wurde bearbeitet|Se editó este mensaje|Este mensaje fue editado"
+    "(?<!\\s)\\s*+\u200e?<(?:This message was edited|Diese Nachricht wurde bearbeitet|Se editó este mensaje"
+    "|Este mensaje fue editado"
     "|Ce message a été modifié|Mensagem editada|Esta mensagem foi editada|Questo messaggio è stato modificato"
     "|Сообщение изменено|Это сообщение изменено|Bu mesaj düzenlendi|Bu mesaj redaktə edilib|Bu mesaja düzəliş edilib"
     "|تم تعديل هذه الرسالة|Pesan ini diedit)\\.?>$"

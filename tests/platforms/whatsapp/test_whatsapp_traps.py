@@ -1,5 +1,6 @@
 """Traps of exported chats that need more than a line: iPhones, lines that only look like the begin of a message, languages, refs."""
 
+import time
 import zipfile
 from pathlib import Path
 from typing import Any
@@ -291,3 +292,10 @@ def test_a_file_that_the_export_has_is_found_in_a_language_that_nobody_knows(
     assert [text for _, text in found.told] == [caption, "paper (grey)"]
     assert len(found.files) == 1
     assert b"other.jpg" not in found.files.values()
+
+
+@pytest.mark.parametrize("text", ["(" * 100_000 + ")", "a (" * 99_000 + ")", "<a:" * 90_000 + ">", " " * 99_000 + ">"])
+def test_a_long_post_of_brackets_or_spaces_takes_little_time(read: Any, text: str) -> None:
+    begin = time.perf_counter()
+    assert read(f"31/12/19, 21:00 - Fern: x{text}\n").told[0][1] == f"x{text}"
+    assert time.perf_counter() - begin < 5
