@@ -13,7 +13,7 @@ from grouparchive.errors import BadExport
 from grouparchive.model.ports import Identify, MediaRequest, Page
 from grouparchive.model.records import Channel, Gap, Group, Known, Membership, Message, Record, Ref
 from grouparchive.platforms.files import Box, Choices, FileConnector
-from grouparchive.platforms.whatsapp import words
+from grouparchive.platforms.whatsapp import cards, words
 from grouparchive.platforms.whatsapp.clock import Clock, order_of
 from grouparchive.platforms.whatsapp.cut import Block, Cutter
 from grouparchive.platforms.whatsapp.people import DIRECTIONS, People
@@ -93,6 +93,8 @@ class WhatsAppChat(FileConnector):
             yield reader.page(block)
         if special.omitted:
             self._gap(Known.MEDIA_UNAVAILABLE, group, "left out of the export", count=special.omitted, limit=True)
+        if special.cards:
+            self._gap(cards.LEFT_OUT, group, "whose they are is told", count=special.cards, limit=True)
         if reader.count in _CUT_AT:
             detail = f"exactly {reader.count} messages: the phone exports no more of a chat"
             self._gap(Known.HISTORY_CUT, group, detail)

@@ -4,7 +4,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, Protocol
 
 from grouparchive.model.ports import MediaRequest
 from grouparchive.model.records import (
@@ -22,11 +22,12 @@ from grouparchive.model.records import (
 )
 from grouparchive.platforms.files import Sightings
 from grouparchive.platforms.files.texts import cut
-from grouparchive.platforms.whatsapp import notices
+from grouparchive.platforms.whatsapp import cards, notices
 from grouparchive.platforms.whatsapp.store import Added, Entry
 
 MOST_TEXT: Final = 1_000_000
 _MOST_MENTIONS: Final = 5000
+_MOST_CARDS: Final = 300
 _PLACE: Final = 10_000
 _OPTIONS: Final = 100_000  # bytes of all answers of a poll, and of its question
 Kind = Literal["text", "image", "video", "audio", "file", "sticker", "location", "contact", "poll", "service", "other"]
@@ -37,6 +38,12 @@ _TYPES: Final[dict[int, Kind]] = {
 }  # fmt: skip
 _ONCE: Final = frozenset({42, 43, 82})
 _MENTION: Final = re.compile(r"@(\d{5,20})(?!\d)")
+
+
+class _Person(Protocol):
+    def __call__(self, address: str, name: str = "", /) -> MemberId: ...
+
+
 _Attach = Callable[[Ref, str, str, str], MediaRequest | None]
 
 
@@ -45,14 +52,12 @@ class Content:
 
     Args:
         group: its ref, which is that of its channel.
-        person: the id behind an address, "" being the owner of the phone.
+        person: the id behind an address and, where it is known, a name. "" is the owner of the phone.
         attach: asks for a file: ref, path, type, what the database calls it.
         sightings: where who was seen is noted; None where the whole roster is known.
     """
 
-    def __init__(
-        self, group: Ref, person: Callable[[str], MemberId], attach: _Attach, sightings: Sightings | None
-    ) -> None:
+    def __init__(self, group: Ref, person: _Person, attach: _Attach, sightings: Sightings | None) -> None:
         self._group = group
         self._person = person
         self._attach = attach
@@ -82,8 +87,8 @@ class Content:
             data["view_once"] = True
         if entry.place:
             data |= {"geo": f"geo:{entry.place[0]},{entry.place[1]}", "place": entry.place[2][:_PLACE]}
-        if entry.cards:
-            data["vcard"] = list(entry.cards)
+        if kind == "contact" or entry.cards:
+            text, mentions = self._contacts(entry), ()
         file = self._file(entry, kind, media)
         yield Message(
             channel=self._group, ref=entry.key, time=entry.time, author=author, type=kind, text=text, mentions=mentions,
@@ -160,6 +165,17 @@ class Content:
                 duration=entry.seconds * 1000,
             ),
         )  # fmt: skip
+
+    def _contacts(self, entry: Entry) -> str:
+        """Whose cards somebody shared. What else stands on them is for no post."""
+        whole = entry.cards or ((entry.text,) if entry.text.startswith("BEGIN:VCARD") else ())
+        people: dict[MemberId, None] = {}
+        for card in whole[:_MOST_CARDS]:
+            number, name = cards.owner(card)
+            if number or name:
+                people[self._person(f"{number}@s.whatsapp.net" if number else f"name:{name}", name)] = None
+        self._counts[cards.LEFT_OUT, "whose they are is told", True] += max(len(whole), 1)
+        return ", ".join(map(_label, people))
 
     def _poll(self, entry: Entry, kind: Kind, question: str) -> Poll | None:
         if kind != "poll" and not entry.options:

@@ -213,11 +213,11 @@ class WhatsAppDatabase(FileConnector):
         name = self._media.get(path.rpartition("/")[2], "") if path else ""
         return self._attach(ref, name, mime=mime, said=said)
 
-    def _person(self, address: str) -> MemberId:
-        """Who is behind an address; "" is the owner of the phone."""
+    def _person(self, address: str, called: str = "", /) -> MemberId:
+        """Who is behind an address; "" is the owner of the phone. `called` is a name for whom nobody else names."""
         if address not in self._people:
             native = _native(address) if address and not address.endswith(("@lid_me", "@status_me")) else self._own
-            name = self._names.get(native, "")
+            name = self._names.get(native, called)
             if native == self._own and self._store:
                 name = self._store.own_name() or name
             self._people[address] = self.identify(native, name, "")

@@ -12,14 +12,13 @@ from zlib import adler32, crc32
 from grouparchive.model.ports import MediaRequest
 from grouparchive.model.records import Media, MemberId, Message, Poll, Ref
 from grouparchive.platforms.files import Sightings
-from grouparchive.platforms.whatsapp import words
+from grouparchive.platforms.whatsapp import cards, words
 from grouparchive.platforms.whatsapp.numbers import Numbers
 from grouparchive.platforms.whatsapp.people import DIRECTIONS, People
 
-_TYPES: Final[dict[str, Literal["image", "sticker", "video", "audio", "contact"]]] = {
+_TYPES: Final[dict[str, Literal["image", "sticker", "video", "audio"]]] = {
     "jpg": "image", "jpeg": "image", "png": "image", "gif": "image", "heic": "image", "webp": "sticker", "mp4": "video",
     "mov": "video", "3gp": "video", "opus": "audio", "ogg": "audio", "m4a": "audio", "mp3": "audio", "aac": "audio",
-    "vcf": "contact",
 }  # fmt: skip
 _COUNTED: Final = re.compile(r"\A\d+-")  # an iPhone counts the files anew in each export
 _FILE: Final = crc32(b"\0media")
@@ -63,6 +62,7 @@ class Special:
     ) -> None:  # fmt: skip
         self.numbers = Numbers()
         self.omitted = 0  # files that the export leaves out
+        self.cards = 0  # contacts of which only the name is kept
         self.cut_minute = -1  # the first one of an export that may have begun in the midst of it
         self.gone: dict[MemberId, None] = {}  # who left since this was emptied
         self._group = group
@@ -144,7 +144,9 @@ class Special:
     def _file(self, at: At, file: str, caption: str) -> Message:
         ref = self.numbers.ref(at.minute, _FILE)
         ending = file.rpartition(".")[2].lower()
-        shown = "contact.vcf" if ending == "vcf" else self._people.hidden(file)  # a card is called after who is on it
+        if ending == "vcf":
+            return self._card(at, ref, file, caption)
+        shown = self._people.hidden(file)
         which = crc32(_COUNTED.sub("", _LABEL.sub("", shown)).encode("utf-8", "replace"))
         place = f"{self._group}/{ref}/{which:08x}"
         mime = mimetypes.guess_type(file)[0] or ""
@@ -156,6 +158,17 @@ class Special:
             channel=self._group, ref=ref, time=at.time, author=at.author, type=_TYPES.get(ending, "file"), text=said,
             mentions=mentions, version=2 + self._rank(at),
             media=(Media(ref=place, name=shown, mime=mime, size=wanted.size if wanted else 0),),
+        )  # fmt: skip
+
+    def _card(self, at: At, ref: str, file: str, caption: str) -> Message:
+        """A contact, as whom its file is called after. The card would stand among the posts, with a number in it."""
+        self.cards += 1
+        owner = cards.called(file)
+        said, mentions = self._people.mentioned(caption)
+        shown = self._people.label(owner) if owner else ""
+        return Message(
+            channel=self._group, ref=ref, time=at.time, author=at.author, type="contact",
+            text="\n".join(filter(None, (shown, said))), mentions=mentions, version=2 + self._rank(at),
         )  # fmt: skip
 
     def _rank(self, at: At) -> int:

@@ -124,7 +124,7 @@ def test_each_kind_of_message(phone: Phone, tmp_path: Path) -> None:
         ("F", "+491702222222", BEGIN + 50_000), ("G", "+491701111111", BEGIN + 5_000),
     ]  # fmt: skip
     assert json.loads(messages["H"].data) == {"geo": "geo:40.4,49.8", "place": "Bridge"}
-    assert (messages["I"].type, json.loads(messages["I"].data)) == ("contact", {"vcard": ["BEGIN:VCARD"]})
+    assert (messages["I"].type, messages["I"].text, messages["I"].data) == ("contact", "", "")
     assert messages["J"].poll is not None
     assert messages["J"].poll.options == (("0", "yes"), ("1", "no"))
     assert [(found.who(one.author), one.choices) for one in found.of(Vote)] == [("+491703333333", ("1",))]
@@ -335,3 +335,34 @@ def test_what_is_longer_than_a_record_may_be_is_cut_to_fit(phone: Phone) -> None
         assert len(encode(one)) < MAX_RECORD
         assert decode(encode(one)) == one
     assert [(gap.code, gap.count) for gap in found.gaps if not gap.limit] == [("line-too-long", 4)]
+
+
+def test_of_a_contact_only_whose_it_is_comes_in(phone: Phone, tmp_path: Path) -> None:
+    def card(*lines: str) -> str:
+        return "\r\n".join(["BEGIN:VCARD", "VERSION:3.0", *lines, "END:VCARD"])
+
+    shared = [
+        card("N:Ash;Ivo;;;", "FN:Ivo Ash", "TEL;type=HOME:030 12345", "item1.TEL;waid=491709999999:+49 170 9999999"),
+        card("FN:Reed", "TEL;TYPE=cell:+49 170 3333333"), card("N:Hollow;Lark;;;"), card("FN:Wren \\, W", "TEL:0170 1234"),
+        card("NOTE:nobody"),
+    ]  # fmt: skip
+    for number, one in enumerate(shared):
+        row = phone.message(f"C{number}", 4, "Ivo Ash")
+        phone.add("message_vcard", message_row_id=row, vcard=one)
+    row = phone.message("C5", 14)
+    for one in shared[:2]:
+        phone.add("message_vcard", message_row_id=row, vcard=one)
+    phone.message("C6", 4, shared[0])
+    found = Read(phone.close())
+    assert [text for _, _, text in found.said] == [
+        "<+491709999999>", "<+491703333333>", "<name:Lark Hollow>", "<name:Wren , W>", "", "<+491709999999>, <+491703333333>",
+        "<+491709999999>",
+    ]  # fmt: skip
+    assert (found.names["+491709999999"], found.names["name:Lark Hollow"]) == ("Ivo Ash", "Lark Hollow")
+    content = b"".join(encode(one) for one in found.of(Message))
+    assert [one for one in (b"VCARD", b"Ivo", b"9999999", b"030 12345") if one in content] == []
+    assert [(gap.count, gap.limit) for gap in found.gaps if gap.code == "contact-cards-left-out"] == [(8, True)]
+
+    old = older(tmp_path / "older" / "msgstore.db")
+    old_message(old, "A", shared[0], media_wa_type="4", media_name="Ivo Ash")
+    assert Read(old.close()).said[0][2] == "<+491709999999>"

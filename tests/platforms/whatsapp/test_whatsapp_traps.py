@@ -145,13 +145,27 @@ def test_a_file_that_is_not_there_is_a_gap(read: Any, mark: str) -> None:
     assert found.told[1] == ("name:Fern", "soup")
 
 
-def test_a_card_and_a_file_are_not_called_after_people(read: Any) -> None:
-    found = read(
-        "31/12/19, 21:00 - Fern: x\n31/12/19, 21:01 - Moss: Reed Ash.vcf (file attached)\n31/12/19, 21:02 - Moss: Fern 1.pdf (file attached)\n"
-    )
-    names = [one.media[0].name for one in found.messages if one.media]
-    assert names[0] == "contact.vcf"
-    assert "Fern" not in names[1]
+def test_a_file_is_not_called_after_people(read: Any) -> None:
+    found = read("31/12/19, 21:00 - Fern: x\n31/12/19, 21:02 - Moss: Fern 1.pdf (file attached)\n")
+    assert "Fern" not in found.messages[1].media[0].name
+
+
+def test_of_a_contact_only_whose_it_is_comes_in(tmp_path: Path) -> None:
+    files = ["Reed Ash.vcf", "00000012-Reed Ash.vcf", "+49 170 1234567.vcf", "Fern (1).vcf", "not there.vcf"]
+    lines = [f"{file} (file attached)\nsoup" if at == 3 else f"{file} (file attached)" for at, file in enumerate(files)]
+    with zipfile.ZipFile(tmp_path / "WhatsApp Chat - Walk.zip", "w") as file:
+        file.writestr("_chat.txt", "".join(f"31/12/19, 21:00 - Moss: {line}\n" for line in lines))
+        for name in files[:-1]:
+            file.writestr(name, "BEGIN:VCARD\nTEL:+4917099999\nEND:VCARD\n")
+    found = Read(tmp_path / "WhatsApp Chat - Walk.zip")
+    assert [text for _, text in found.told] == [
+        "<name:Reed Ash>", "<name:Reed Ash>", "<+491701234567>", "<name:Fern>\nsoup", "<name:not there>",
+    ]  # fmt: skip
+    assert {(one.type, one.media) for one in found.messages} == {("contact", ())}
+    assert not found.files
+    assert [(gap.code, gap.count, gap.limit) for gap in found.gaps if gap.code != "members-partial"] == [
+        ("contact-cards-left-out", 5, True)
+    ]
 
 
 def test_refs_of_messages_far_back_are_never_those_of_others(monkeypatch: pytest.MonkeyPatch) -> None:
