@@ -38,6 +38,9 @@ _TYPES: Final[dict[int, Kind]] = {
 }  # fmt: skip
 _ONCE: Final = frozenset({42, 43, 82})
 _MENTION: Final = re.compile(r"@(\d{5,20})(?!\d)")
+_ADDRESS: Final = re.compile(
+    r"(?<!\d)(?P<user>\d{5,20})(?:[.:]\d{1,5})*@(?P<server>s\.whatsapp\.net|c\.us|lid)\b|(?<!\d)\d{5,20}-(?=\d{9,11}@g\.us)"
+)
 
 
 class _Person(Protocol):
@@ -149,6 +152,20 @@ class Content:
         said = _MENTION.sub(named, text[:MOST_TEXT])  # people as ids are longer than their numbers
         return self._bounded(said, len(text)), tuple(found)[:_MOST_MENTIONS]
 
+    def _told(self, text: str, entry: Entry) -> tuple[str, tuple[MemberId, ...]]:
+        """As `_cleaned`, a text of the app, in which people stand by their addresses too."""
+        found: dict[MemberId, None] = {}
+
+        def named(match: re.Match[str]) -> str:
+            if not match["user"]:
+                return ""  # who made a group, in its address
+            member = self._person(f"{match['user']}@{match['server']}")
+            found[member] = None
+            return f"{{member:{member}}}"
+
+        said, mentions = self._cleaned(_ADDRESS.sub(named, text), entry)
+        return said, tuple({**found, **dict.fromkeys(mentions)})[:_MOST_MENTIONS]
+
     def _file(self, entry: Entry, kind: Kind, media: list[MediaRequest]) -> tuple[Media, ...]:
         if not (entry.path or entry.mime or entry.size) or kind in {"location", "contact", "poll"}:
             return ()
@@ -209,14 +226,16 @@ class Content:
             people.append(self._person(""))
         numbers = tuple(self._person(address) if address else "" for address in entry.numbers)
         self._moves(entry.action, actor, people, numbers, entry.time)
-        text, mentioned = self._cleaned(entry.text, entry)
+        says = notices.has_text(entry.action)
+        text, mentioned = self._told(entry.text, entry) if says else ("", ())
         line = notices.told(
             entry.action, _label(actor), ", ".join(map(_label, people)), text, (_label(numbers[0]), _label(numbers[1]))
         )
         everybody = dict.fromkeys([*people, *filter(None, numbers), *mentioned])
         data: dict[str, Any] = {"action": notices.action_of(entry.action), "number": entry.action}
-        if entry.before:
-            data["before"] = entry.before[:10_000]
+        if entry.before and says:
+            data["before"], more = self._told(entry.before[:10_000], entry)
+            everybody |= dict.fromkeys(more)
         return Message(
             channel=self._group, ref=entry.key, time=entry.time, author=actor, type="service", text=cut(line[:MOST_TEXT]),
             mentions=tuple(everybody), data=json.dumps(data),

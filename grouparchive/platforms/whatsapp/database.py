@@ -6,7 +6,6 @@ import re
 from collections.abc import Iterator
 from hashlib import sha256
 from typing import ClassVar, Final
-from zlib import crc32
 
 from grouparchive.errors import BadExport
 from grouparchive.model.ports import Identify, MediaRequest, Page
@@ -127,7 +126,7 @@ class WhatsAppDatabase(FileConnector):
         self._store = store
         groups = [chat for chat in chats if is_group(chat)]
         for chat in groups:
-            self._chats.setdefault(_ref(chat.jid), chat)
+            self._take(chat)
         if left := sum(not chat.jid.endswith(("@broadcast", "@newsletter")) for chat in chats) - len(groups):
             self._gap(Known.PRIVATE_CHAT, count=left, limit=True)
         if any(
@@ -139,6 +138,12 @@ class WhatsAppDatabase(FileConnector):
         self._own = self._owner(store)
         self._stamp = sha256("".join(sorted(one.key for one in self._first(store))).encode()).hexdigest()
         return store
+
+    def _take(self, chat: Chat) -> None:
+        ref, number = _ref(chat.jid), 1
+        while self._chats.setdefault(ref, chat).jid != chat.jid:  # two groups were made in one second
+            number += 1
+            ref = f"{_ref(chat.jid)}-{number}"
 
     def _first(self, store: Store) -> list[Entry]:
         rows = sorted(row for order in self._orders.values() for row in order[:3])
@@ -247,8 +252,7 @@ class WhatsAppBackup(WhatsAppDatabase):
 
 def _ref(jid: str) -> Ref:
     """A group's ref: its address, without the number of its creator that the older addresses begin with."""
-    found = _OF_CREATOR.fullmatch(jid)
-    return f"{found[2]}.{crc32(jid.encode()) & 0xFF:02x}@g.us" if found else jid[:1024]
+    return jid.rpartition("-")[2][:1024]
 
 
 def _native(address: str) -> str:

@@ -46,6 +46,11 @@ def action_of(number: int) -> str:
     return _KNOWN.get(number, ("unknown", ""))[0]
 
 
+def has_text(number: int) -> bool:
+    """Does a line say the text that belongs to it? Of one that nobody knows it might be anything."""
+    return "{t}" in _KNOWN.get(number, ("", ""))[1]
+
+
 def told(number: int, actor: str, people: str, text: str, numbers: tuple[str, str]) -> str:
     """A system line in words.
 
@@ -53,10 +58,10 @@ def told(number: int, actor: str, people: str, text: str, numbers: tuple[str, st
         number: its number in the database.
         actor: who did it, as it is to stand in the text.
         people: to whom.
-        text: what belongs to it.
+        text: what belongs to it, where `has_text`.
         numbers: the old and the new number.
     """
-    line = _KNOWN.get(number, ("", "notice {n} by {a}: {b} {t}" if people or text else "notice {n} by {a}"))[1]
+    line = _KNOWN.get(number, ("", "notice {n} by {a}: {b}" if people else "notice {n} by {a}"))[1]
     return line.format(
         n=number, a=actor or "somebody", b=people or actor or "somebody", t=text, old=numbers[0] or people or "somebody",
         new=numbers[1] or "another",

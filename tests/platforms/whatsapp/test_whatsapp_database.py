@@ -163,7 +163,39 @@ def test_no_content_holds_a_number_or_the_address_of_a_group_that_has_one(tmp_pa
     found = Read(phone.close())
     content = b"".join(encode(one) for page in found.pages for one in page.records if isinstance(one, Group | Message))
     assert b"49170" not in content
-    assert found.groups[0].ref.startswith("1546300800.")
+    assert found.groups[0].ref == "1546300800@g.us"
+
+
+def test_the_ref_of_a_group_says_nothing_of_who_made_it(tmp_path: Path) -> None:
+    def refs(*numbers: str) -> list[str]:
+        phone = older(tmp_path / "-".join(numbers) / "msgstore.db")
+        for number in numbers:
+            phone.add("chat_list", key_remote_jid=f"{number}-1577836800@g.us", subject=number, creation=BEGIN)
+        return [one.ref for one in Read(phone.close()).groups[1:]]
+
+    assert refs("491704444444") == refs("491705555555") == refs("1") == ["1577836800@g.us"]
+    assert refs("491704444444", "491705555555") == ["1577836800@g.us", "1577836800@g.us-2"]
+
+
+def test_the_app_names_nobody_by_address(phone: Phone) -> None:
+    fern, new = "491701111111@s.whatsapp.net", "491708888888:3@c.us"
+    phone.notice(27, f"ask {fern}, {new} or 99000000000009@lid, see 491701111111-1546300800@g.us")
+    row = phone.notice(1, "Walk")
+    phone.add("message_system_value_change", message_row_id=row, old_data=f"{fern}'s walk")
+    row = phone.notice(999, f"{fern} and 491708888888", people=(MOSS,))
+    phone.add("message_system_value_change", message_row_id=row, old_data="491708888888")
+    row = phone.notice(6, "491708888888")
+    phone.add("message_system_value_change", message_row_id=row, old_data="491708888888")
+    found = Read(phone.close())
+    assert [text for _, _, text in found.said] == [
+        "<+491701111111> changed the group's description: ask <+491701111111>, <+491708888888> or <99000000000009@lid>, "
+        "see 1546300800@g.us",
+        '<+491701111111> changed the group\'s name to "Walk"', "notice 999 by <+491701111111>: <+491702222222>",
+        "<+491701111111> changed the group's picture",
+    ]  # fmt: skip
+    data = [json.loads(one.data) for one in found.of(Message)]
+    assert [found.told(one.get("before", "")) for one in data] == ["", "<+491701111111>'s walk", "", ""]
+    assert not any(digits in encode(one) for one in found.of(Message) for digits in (b"49170", b"990000"))
 
 
 def test_the_older_layout(tmp_path: Path) -> None:
