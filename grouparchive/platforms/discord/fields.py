@@ -73,8 +73,6 @@ class Picture(msgspec.Struct, gc=False):
 
     url: str | None = ""
     canonicalUrl: str | None = ""  # noqa: N815 - as above
-    width: Number | None = 0
-    height: Number | None = 0
 
 
 class Named(msgspec.Struct, gc=False):

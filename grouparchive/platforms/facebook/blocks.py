@@ -97,7 +97,6 @@ class _Blocks:
         self._block: Block | None = None if marked else Block()
         self._line: list[str] = []
         self._part = ""
-        self._foot: list[str] = []
         self._size = 0
         self._link = ""
 

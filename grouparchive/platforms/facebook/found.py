@@ -9,8 +9,6 @@ from grouparchive.model.records import MemberId
 ADMIN: Final = 100
 MODERATOR: Final = 50
 
-Author = MemberId | Literal[""]
-
 
 class Person(msgspec.Struct, gc=False):
     """Somebody who was seen. `face` is the file name of their picture's address."""

@@ -133,7 +133,6 @@ class Share(Loose, frozen=True):
 
     link: str | None = None
     share_text: str | None = None
-    original_content_owner: str | None = None
 
 
 class Line(Loose, frozen=True):
@@ -204,14 +203,6 @@ class ProfileUser(Loose, frozen=True):
     media_map_data: dict[str, Uri] | None = None
 
 
-class Label(Loose, frozen=True):
-    """A label with its value."""
-
-    label: str | None = None
-    value: str | None = None
-    href: str | None = None
-
-
 class Shot(Loose, frozen=True):
     """An Instagram post, story or reel: either a file itself, or several below it."""
 
@@ -231,9 +222,6 @@ relation_decoder = msgspec.json.Decoder(Relation)
 account_decoder = msgspec.json.Decoder(ProfileUser)
 shot_decoder = msgspec.json.Decoder(Shot)
 text_decoder = msgspec.json.Decoder(str)
-truth_decoder = msgspec.json.Decoder(bool)
-link_decoder = msgspec.json.Decoder(dict[str, Any])
-"""`joinable_mode`."""
 
 LATEST = 253_402_300_799_999
 

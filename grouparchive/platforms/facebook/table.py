@@ -15,16 +15,6 @@ from grouparchive.platforms.facebook.repair import BOM, tidy
 from grouparchive.platforms.facebook.titles import told
 from grouparchive.platforms.files import Box, Choices
 
-_COLUMNS: Final = (
-    "Profile Id",
-    "Full Name",
-    "Profile Link",
-    "Bio",
-    "ImageSrc",
-    "GroupId",
-    "Group Joining Text",
-    "Profile Type",
-)
 _NEEDED: Final = frozenset({"profile id", "full name", "profile link"})
 _LINE: Final = 256 * 1024
 _INVITED: Final = ("invited", "eingeladen", "invité", "invitad", "convidad", "invitat", "приглаш")

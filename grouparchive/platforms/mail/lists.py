@@ -6,7 +6,7 @@ from typing import Final
 
 import msgspec
 
-from grouparchive.platforms.mail.addresses import address, addresses
+from grouparchive.platforms.mail.addresses import address
 from grouparchive.platforms.mail.headers import text_of, unfolded, words
 
 GOOGLE: Final = "@googlegroups.com"
@@ -72,8 +72,3 @@ def related(lists: frozenset[str]) -> frozenset[str]:
     ends = ("", "-bounces", "-request", "-owner", "-admin", "-help", "+owners", "+managers", "+noreply", "+unsubscribe")
     parts = [one.partition("@") for one in lists]
     return frozenset(f"{local}{end}@{domain}" for local, _, domain in parts for end in ends)
-
-
-def everyone(headers: Mapping[bytes, bytes], *names: bytes) -> list[tuple[str, str]]:
-    """Addresses of several headers."""
-    return [one for name in names if name in headers for one in addresses(headers[name])]

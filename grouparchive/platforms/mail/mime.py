@@ -42,7 +42,7 @@ class Raw(Protocol):
 
 class Leaf(msgspec.Struct, gc=False):
     """A part without parts: bytes from `start` to `end` of the mail, in a `coding`. `ways` are the containers around it
-    that offer the same in several ways; `inside` says how many mails it stands in.
+    that offer the same in several ways.
     """
 
     kind: str
@@ -55,7 +55,6 @@ class Leaf(msgspec.Struct, gc=False):
     start: int = 0
     end: int = 0
     ways: tuple[int, ...] = ()
-    inside: int = 0
 
 
 class Inner(msgspec.Struct, gc=False):
@@ -248,7 +247,6 @@ class _Walk:
             break
         leaf.start = self._at
         leaf.ways = tuple(way for _, way, _, _ in self._stack if way)
-        leaf.inside = self._inside
         self._leaf = leaf
         self._at = max(self._at - 1, 0)
 

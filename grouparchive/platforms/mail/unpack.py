@@ -14,7 +14,7 @@ def unpacked(file: IO[bytes], size: int, coding: str, *, quoted_from: bool) -> I
     """The decoded bytes of the next `size` of a file."""
     if coding == "base64":
         yield from _base64(file, size)
-    elif coding in {"quoted-printable", "uuencode", "x-uuencode", "x-uue", "uue"}:
+    elif coding in {"quoted-printable", "uuencode"}:
         for lines in _lines(file, size):
             yield binascii.a2b_qp(lines) if coding == "quoted-printable" else _uu(lines)
     elif quoted_from:

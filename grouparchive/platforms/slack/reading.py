@@ -10,7 +10,7 @@ from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.records import Known
 from grouparchive.platforms.files.box import Box
 from grouparchive.platforms.files.json_stream import Batch, End, JsonStream, Lost, Opened
-from grouparchive.platforms.slack.shapes import lenient
+from grouparchive.platforms.slack.shapes import decoder_of_many, lenient
 
 WHOLE: Final = 4 * 1024 * 1024
 """Bytes of a file that is decoded at once."""
@@ -27,13 +27,10 @@ class Reader:
     def __init__(self, box: Box, tell: Tell) -> None:
         self._box = box
         self._tell = tell
-        self._decoders: dict[type, msgspec.json.Decoder[Any]] = {}
 
     def rows(self, entry: str, kind: type[_T], scope: str) -> Iterator[list[_T]]:
         """The entries of a file, many at a time. `scope` names the file in gaps."""
-        decoder = self._decoders.get(kind)
-        if decoder is None:
-            decoder = self._decoders[kind] = msgspec.json.Decoder(list[kind])  # type: ignore[valid-type]
+        decoder = decoder_of_many(kind)
         size = self._box.entries.get(entry, 0)
         if size <= WHOLE:
             try:
@@ -56,7 +53,7 @@ class Reader:
             return found
 
         opened = False
-        for found in JsonStream(self._pieces(entry), [()], decode, largest=MAX_ROW):
+        for found in JsonStream(self._box.pieces(entry), [()], decode, largest=MAX_ROW):
             match found:
                 case Opened():
                     opened = True
@@ -67,9 +64,6 @@ class Reader:
                 case End(truncated=truncated):
                     if truncated or not opened:
                         self._tell(Known.FILE_DAMAGED, scope, 1)
-
-    def _pieces(self, entry: str) -> Iterator[bytes]:
-        yield from self._box.pieces(entry)
 
     def _loose(self, raw: msgspec.Raw, kind: type[_T], scope: str) -> _T | None:
         try:

@@ -80,7 +80,6 @@ class Quoted(msgspec.Struct):
     fallback: str | None = None
     pretext: str | None = None
     title: str | None = None
-    from_url: str | None = None
     author_id: str | None = None
     channel_id: str | None = None
     ts: str | int | float | None = None
@@ -116,7 +115,6 @@ class User(msgspec.Struct):
     is_restricted: bool | None = None
     is_ultra_restricted: bool | None = None
     is_bot: bool | None = None
-    is_app_user: bool | None = None
     updated: int | float | str | None = None
     profile: Profile | None = None
 
@@ -155,7 +153,8 @@ def decoder(kind: Any) -> msgspec.json.Decoder[Any]:
 
 
 @lru_cache(maxsize=64)
-def _of_many(kind: Any) -> msgspec.json.Decoder[Any]:
+def decoder_of_many(kind: Any) -> msgspec.json.Decoder[Any]:
+    """A decoder for a list of a type, made once."""
     return msgspec.json.Decoder(list[kind])
 
 
@@ -182,7 +181,7 @@ def parts(raw: Raw, kind: type[_T]) -> tuple[list[_T], int]:
     found: list[_T] = []
     bad = 0
     try:
-        found = _of_many(cast("Hashable", kind)).decode(raw)
+        found = decoder_of_many(cast("Hashable", kind)).decode(raw)
     except UNREADABLE:
         pass
     else:

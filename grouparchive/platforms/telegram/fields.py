@@ -143,7 +143,6 @@ class Line(msgspec.Struct, gc=False, tag_field="type", tag="service"):
     width: Number = 0
     height: Number = 0
     message_id: Number = 0
-    game_message_id: Number = 0
     duration: Number = 0
     duration_seconds: Number = 0
     period: Number = 0
@@ -166,14 +165,6 @@ class Odd(msgspec.Struct, gc=False, tag_field="type", tag="unsupported"):
     """What the program that exported did not know."""
 
     id: Number | None = None
-
-
-class Header(msgspec.Struct, frozen=True):
-    """What stands beside the messages of a chat."""
-
-    name: str = ""
-    type: str = ""
-    id: int = 0
 
 
 class _Skimmed(msgspec.Struct, gc=False):

@@ -81,9 +81,7 @@ class WhatsAppChat(FileConnector):
             group=group, people=people, clock=self._clock, style=self._style, special=special, survey=self._survey,
             gap=self._unreadable,
         )  # fmt: skip
-        cutter = Cutter(
-            self._style, self._clock, known=reader.authors, pasted=reader.pasted, gap=self._unreadable
-        )  # fmt: skip
+        cutter = Cutter(self._style, self._clock, known=reader.authors, pasted=reader.pasted, gap=self._unreadable)
         try:
             for block in cutter.blocks(as_utf8(self.box, self._name)):
                 yield reader.page(block)

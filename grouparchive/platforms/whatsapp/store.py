@@ -80,7 +80,6 @@ class Store:
     def __init__(self, db: SqliteFile) -> None:
         self.db = db
         self._jids: dict[int, str] = {}
-        self._phones: dict[str, str] = {}
 
     def chats(self) -> list[Chat]:
         """All chats."""

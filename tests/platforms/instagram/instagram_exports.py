@@ -28,11 +28,7 @@ def thread(**more: Any) -> dict[str, Any]:
             {
                 "sender_name": "Reed Ivy",
                 "timestamp_ms": 1700000003000,
-                "share": {
-                    "link": "https://www.instagram.com/p/abc/",
-                    "share_text": "schön",
-                    "original_content_owner": "somebody.else",
-                },
+                "share": {"link": "https://www.instagram.com/p/abc/", "share_text": "schön"},
             },
             {
                 "sender_name": "Fern",
