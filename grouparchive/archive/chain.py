@@ -8,10 +8,9 @@ from grouparchive.archive.schema import blob, number, storage, text
 from grouparchive.crypto.signing import Genesis, Manifest, ManifestEntry, verify_commit, verify_writer
 from grouparchive.crypto.slots import MAX_ROWS, SlotRow
 from grouparchive.errors import Damaged, UsageError
+from grouparchive.model.records import LAST_MILLI
 
 MAX_WRITERS = 256
-MAX_TIME = 253_402_300_799_999
-"""The last millisecond of the year 9999: no clock is later."""
 CLOCK_SLACK = 120_000
 """Milliseconds that a clock may go back when it is set right."""
 CLOCK_AHEAD = 86_400_000
@@ -215,7 +214,7 @@ def read_chain(db: sqlite3.Connection, genesis: Genesis, writer: Writer) -> Iter
             proved = False
             continue
         named = (manifest.archive_id, manifest.writer_id, manifest.seq)
-        sound = named == (archive_id, writer.writer_id, seq) and manifest.time <= MAX_TIME
+        sound = named == (archive_id, writer.writer_id, seq) and manifest.time <= LAST_MILLI
         if not sound or (key is not None and not verify_commit(key, blob(row[1]), signature)):
             yield f"commit {seq}: its signature does not fit"
             key = prev = None

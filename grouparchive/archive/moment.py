@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from grouparchive.archive.chain import MAX_TIME, CommitInfo
+from grouparchive.archive.chain import CommitInfo
 from grouparchive.errors import UsageError
-from grouparchive.model.records import AnyRecord, Message
+from grouparchive.model.records import LAST_MILLI, AnyRecord, Message
 
 _PLACE = re.compile(r"(?:(?P<writer>[0-9a-fA-F]{4,32}):)?(?P<seq>[0-9]{1,9})")
 
@@ -128,7 +128,7 @@ def parse_moment(text: str) -> Moment:
         millis = int(when.timestamp() * 1000)
     except (ValueError, OverflowError):
         millis = -1
-    if not 0 <= millis <= MAX_TIME:
+    if not 0 <= millis <= LAST_MILLI:
         raise UsageError(
             "this is no moment", hint="Give a time such as 2026-05-01T12:00 (UTC), or the number of a commit."
         )

@@ -20,7 +20,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Final, Self, TypeAlias
 
-from grouparchive.archive.chain import MAX_TIME, MAX_WRITERS, Writer, is_certified
+from grouparchive.archive.chain import MAX_WRITERS, Writer, is_certified
 from grouparchive.archive.mend import mended_genesis, mended_slot, mended_writer
 from grouparchive.archive.objects import read_rows, sealed_keys
 from grouparchive.archive.pages import Cell, Pages, Place, Value
@@ -255,7 +255,7 @@ class Salvage:
             manifest = _manifest(values)
             if manifest is None or (manifest.archive_id, manifest.writer_id, manifest.seq) != (*name, seq):
                 continue
-            if manifest.time <= MAX_TIME:
+            if manifest.time <= LAST_MILLI:
                 yield SoundCommit(manifest, blob(values[2]), blob(values[3]))
 
     def statements(self, genesis: Genesis) -> Iterator[Signed]:

@@ -15,7 +15,7 @@ Two sorts of record differ in how they fold over time:
   that knows only its number) replaces none.
 """
 
-from typing import Annotated, ClassVar, Literal, TypeAlias
+from typing import Annotated, ClassVar, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
@@ -33,7 +33,9 @@ BlobId: TypeAlias = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 """The oid, as hex, of the object that holds a file's bytes."""
 
 Ref: TypeAlias = Annotated[str, Meta(max_length=1024)]
-Millis: TypeAlias = Annotated[int, Meta(ge=0, le=253_402_300_799_999)]
+LAST_MILLI: Final = 253_402_300_799_999
+"""The last millisecond of the year 9999: no clock is later."""
+Millis: TypeAlias = Annotated[int, Meta(ge=0, le=LAST_MILLI)]
 Name: TypeAlias = Annotated[str, Meta(max_length=16_384)]
 Text: TypeAlias = Annotated[str, Meta(max_length=1_000_000)]
 

@@ -24,7 +24,7 @@ from grouparchive.model.records import (
     Record,
     Role,
 )
-from grouparchive.platforms.discord.fields import DateRange, Guild, Item, Place, decode, loosely
+from grouparchive.platforms.discord.fields import DateRange, Guild, Item, Place, decode, loosely, snowflake_time
 from grouparchive.platforms.discord.messages import Messages
 from grouparchive.platforms.discord.people import People, avatar_ref, is_path, without_people
 from grouparchive.platforms.files import Box, Choices, FileConnector
@@ -114,7 +114,7 @@ class DiscordExport(FileConnector):
                 parent=parent or group,
                 name=_short(place.name),
                 topic=without_people((place.topic or "")[:100_000]),
-                created=_created(place.id),
+                created=snowflake_time(place.id),
             )
             if file.cut:
                 self._gap(Known.HISTORY_CUT, place.id, "only a range of dates was exported", limit=True)
@@ -308,12 +308,6 @@ def _folder(name: str) -> str:
 
 def _short(name: str | None) -> str:
     return (name or "")[:1000]
-
-
-def _created(ref: str) -> int:
-    """When something was made: its id tells."""
-    time = (int(ref) >> 22) + 1_420_070_400_000 if ref.isdecimal() else 0
-    return time if time < 4_102_444_800_000 else 0
 
 
 def _struct(raw: bytes, kind: type[_T]) -> _T | None:

@@ -16,6 +16,8 @@ Id: TypeAlias = Annotated[str, Meta(max_length=32)]
 Number: TypeAlias = Annotated[int, Meta(ge=-(2**53), le=2**53)]
 
 NOBODY: Final = msgspec.Raw(b"{}")
+_FIRST: Final = 1_420_070_400_000  # the year in which Discord began
+_ABSURD: Final = 4_102_444_800_000  # no id of this century
 
 
 class RawRole(msgspec.Struct, gc=False):
@@ -208,3 +210,9 @@ def loosely(raw: bytes, kind: type[Any]) -> Any:
             except (*UNREADABLE, ValueError, TypeError):
                 continue
     return item if known else None
+
+
+def snowflake_time(ref: str) -> int:
+    """When something was made: its id tells. 0 for what is no such id."""
+    time = (int(ref) >> 22) + _FIRST if ref.isdecimal() else 0
+    return time if time < _ABSURD else 0

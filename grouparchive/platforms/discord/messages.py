@@ -8,14 +8,11 @@ from typing import Any, Final, Literal, Protocol
 import msgspec
 
 from grouparchive.model.ports import MediaRequest
-from grouparchive.model.records import AnyRecord, Known, Media, MemberId, Message, Reaction
+from grouparchive.model.records import LAST_MILLI, AnyRecord, Known, Media, MemberId, Message, Reaction
 from grouparchive.platforms.discord.embeds import readable, told
-from grouparchive.platforms.discord.fields import Item, RawAttachment, Reacted, Sticker
+from grouparchive.platforms.discord.fields import Item, RawAttachment, Reacted, Sticker, snowflake_time
 from grouparchive.platforms.discord.people import Known as Who
 from grouparchive.platforms.discord.people import People, is_path
-
-LAST_MILLI: Final = 253_402_300_799_999
-FIRST_SNOWFLAKE: Final = 1_420_070_400_000
 
 _MOST_TEXT: Final = 1_000_000
 _MOST_BYTES: Final = 1_500_000
@@ -286,8 +283,7 @@ class Messages:
         time = millis(one.timestamp, self._zone)
         if time is None and one.id.isdecimal():
             self._desk.gap("time-unreadable", f"{self.channel}/{one.id}")
-            time = (int(one.id) >> 22) + FIRST_SNOWFLAKE
-            time = time if time <= LAST_MILLI else self._time
+            time = snowflake_time(one.id) or None
         self._time = time = self._time if time is None else time
         return time
 

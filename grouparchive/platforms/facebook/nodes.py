@@ -7,7 +7,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Final, TypeGuard
 
-from grouparchive.platforms.facebook.shapes import LATEST
+from grouparchive.model.records import LAST_MILLI
 
 Node = dict[str, Any]
 
@@ -113,7 +113,7 @@ def said(value: Any) -> str:
 
 def time_of(value: Any) -> int:
     """Seconds as milliseconds; 0 where it is no time."""
-    return value * 1000 if isinstance(value, int) and 0 < value * 1000 <= LATEST else 0
+    return value * 1000 if isinstance(value, int) and 0 < value * 1000 <= LAST_MILLI else 0
 
 
 def size_of(value: Any) -> int:

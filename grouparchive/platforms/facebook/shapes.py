@@ -6,6 +6,8 @@ from typing import Any
 
 import msgspec
 
+from grouparchive.model.records import LAST_MILLI
+
 Number = float | int | None
 
 
@@ -223,12 +225,10 @@ account_decoder = msgspec.json.Decoder(ProfileUser)
 shot_decoder = msgspec.json.Decoder(Shot)
 text_decoder = msgspec.json.Decoder(str)
 
-LATEST = 253_402_300_799_999
-
 
 def millis(value: Number, unit: int = 1000) -> int | None:
     """A time in seconds (or whatever `unit` makes milliseconds of) as milliseconds; None where it is none."""
     if value is None or value != value:  # noqa: PLR0124 - not a number
         return None
     time = value * unit
-    return int(time) if 0 < time <= LATEST else None
+    return int(time) if 0 < time <= LAST_MILLI else None

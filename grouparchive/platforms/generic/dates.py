@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from datetime import UTC, datetime, tzinfo
 from typing import Final, Literal
 
+from grouparchive.model.records import LAST_MILLI
+
 Order = Literal["", "dmy", "mdy", "ymd"]
 
-_LAST: Final = 253_402_300_799_999
 _DATE: Final = re.compile(
     r"(\d{1,4})([./-])\s?(\d{1,2})\2\s?(\d{1,4})\.?(?:[T,\s]+(\d{1,2}):(\d{2})(?::(\d{2})(?:[.,]\d{1,9})?)?\s?([AaPp])?\.?[Mm]?\.?)?"
     r"\s*(Z|UTC|[+-]\d{2}:?\d{2})?"
@@ -64,4 +65,4 @@ def millis(value: str, order: Order, zone: tzinfo) -> int:
         found = int(at.timestamp()) * 1000
     except (ValueError, OverflowError):
         return -1
-    return found if 0 <= found <= _LAST else -1
+    return found if 0 <= found <= LAST_MILLI else -1

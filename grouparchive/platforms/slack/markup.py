@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from grouparchive.model.records import MemberId
+from grouparchive.model.records import LAST_MILLI, MemberId
 
 Naming = Callable[[str], MemberId]
 """The member id behind a user's id at Slack."""
@@ -29,7 +29,6 @@ _HANDLE: Final = re.compile(
 """In addresses from before 2017 people stand by their handles."""
 _SAFE: Final = re.compile(r"(?:https?://|ftp://|mailto:)[^\s\"'<>]{1,2000}", re.IGNORECASE)
 _DATE: Final = re.compile(r"date\^([0-9]{1,12})\^.*", re.DOTALL)
-_LAST: Final = 253_402_300_799
 _BLOCK: Final = re.compile(r"```\n?(.+?)\n?```", re.DOTALL)
 _CODE: Final = re.compile(r"`([^`\n]+)`")
 _INLINE: Final = [
@@ -177,7 +176,7 @@ def _special(what: str, label: str) -> str:
     if what.startswith("subteam^"):
         return (label if label.startswith("@") else f"@{label}") if label else "@group"
     date = _DATE.fullmatch(what)
-    if date and not label and int(date[1]) <= _LAST:
+    if date and not label and int(date[1]) <= LAST_MILLI // 1000:
         return time.strftime("%Y-%m-%d %H:%M UTC", time.gmtime(int(date[1])))
     return label if label and label != what else f"@{what.partition('^')[0]}"
 

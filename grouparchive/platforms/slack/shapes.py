@@ -13,12 +13,12 @@ import msgspec
 from msgspec import Raw
 
 from grouparchive.model.codec import UNREADABLE
+from grouparchive.model.records import LAST_MILLI
 from grouparchive.platforms.files.json_mend import mended
 
 NOTHING: Final = Raw(b"")
 _T = TypeVar("_T")
 _TS: Final = re.compile(r"([0-9]{1,12})(?:\.([0-9]{1,9}))?")
-_LAST: Final = 253_402_300_799_999
 
 
 class Said(msgspec.Struct, gc=False):
@@ -237,7 +237,7 @@ def moment(ts: object) -> int:
     if match is None:
         return -1
     found = int(match[1]) * 1000 + int((match[2] or "")[:3].ljust(3, "0"))
-    return found if found <= _LAST else -1
+    return found if found <= LAST_MILLI else -1
 
 
 def _number(raw: Raw) -> str:

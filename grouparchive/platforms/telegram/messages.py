@@ -15,14 +15,12 @@ import msgspec
 from msgspec import UNSET
 
 from grouparchive.model.ports import MediaRequest
-from grouparchive.model.records import AnyRecord, Known, MemberId, Message, Reaction
+from grouparchive.model.records import LAST_MILLI, AnyRecord, Known, MemberId, Message, Reaction
 from grouparchive.platforms.telegram.fields import Item, Line, Number, Odd
 from grouparchive.platforms.telegram.media import Carried, Desk
 from grouparchive.platforms.telegram.people import People, native
 from grouparchive.platforms.telegram.service import told
 from grouparchive.platforms.telegram.texts import render
-
-LAST_MILLI: Final = 253_402_300_799_999
 
 _MOST_TEXT: Final = 1_000_000
 _MOST_BYTES: Final = 1_500_000

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from grouparchive.errors import BadExport
+from grouparchive.model.records import LAST_MILLI
 
 MAGIC: Final = b"SQLite format 3\0"
 _MOST_VALUE: Final = 64 * 1024 * 1024
@@ -111,7 +112,7 @@ class SqliteFile:
             self.faults += 1
 
 
-def number(value: Any, most: int = 253_402_300_799_999) -> int:
+def number(value: Any, most: int = LAST_MILLI) -> int:
     """A whole number of at least 0; 0 for anything else."""
     return value if isinstance(value, int) and 0 <= value <= most else 0
 
