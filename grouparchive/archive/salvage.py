@@ -29,6 +29,7 @@ from grouparchive.archive.statements import MAX_STATEMENTS, Signed, checked
 from grouparchive.crypto.signing import Genesis, Manifest, verify_commit
 from grouparchive.crypto.slots import MAX_ROWS, SlotRow, is_sound
 from grouparchive.errors import Damaged, GroupArchiveError, NoArchive, UsageError
+from grouparchive.model.records import LAST_MILLI
 
 Where: TypeAlias = tuple[int, Place]
 """A row: the number of the copy, and where it stands there."""

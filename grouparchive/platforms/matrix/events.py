@@ -7,7 +7,7 @@ import msgspec
 
 from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.ports import MediaRequest
-from grouparchive.model.records import Gap, Known, Media, Vault
+from grouparchive.model.records import LAST_MILLI, Gap, Known, Media, Vault
 from grouparchive.platforms.matrix.api import MXC
 
 Json: TypeAlias = dict[str, Any]
@@ -18,7 +18,6 @@ MAX_TEXT = 100_000
 """Characters kept of one text. An event has at most 65,536 bytes by the standard; more comes from a hostile server."""
 MAX_NAME = 1024
 MAX_REF = 255
-MAX_MILLIS = 253_402_300_799_999
 _KEY = re.compile(r"[0-9a-f]{32}")
 _MIME = re.compile(r"[A-Za-z0-9!#$&^_.+-]{1,100}/[A-Za-z0-9!#$&^_.+-]{1,100}")
 
@@ -124,10 +123,10 @@ def items(value: object, limit: int) -> list[Any]:
 def time_of(event: Event, gaps: Gaps) -> int:
     """When an event happened, forced into the range that records know, with a gap when that changes it."""
     at = event.origin_server_ts
-    if 0 <= at <= MAX_MILLIS:
+    if 0 <= at <= LAST_MILLI:
         return at
     gaps.add("time-out-of-range", event.event_id)
-    return 0 if at < 0 else MAX_MILLIS
+    return 0 if at < 0 else LAST_MILLI
 
 
 def marker(content: Json) -> str:

@@ -92,7 +92,9 @@ class WhatsAppChat(FileConnector):
         if special.omitted:
             self._gap(Known.MEDIA_UNAVAILABLE, group, "left out of the export", count=special.omitted, limit=True)
         if special.cards:
-            self._gap(cards.LEFT_OUT, group, "whose they are is told", count=special.cards, limit=True)
+            self._gap(cards.LEFT_OUT, group, "whose they are is told", count=len(special.cards), limit=True)
+            for card in filter(None, map(self._files.get, special.cards)):
+                self.box.ask(card)
         if reader.count in _CUT_AT:
             detail = f"exactly {reader.count} messages: the phone exports no more of a chat"
             self._gap(Known.HISTORY_CUT, group, detail)

@@ -62,7 +62,7 @@ class Special:
     ) -> None:  # fmt: skip
         self.numbers = Numbers()
         self.omitted = 0  # files that the export leaves out
-        self.cards = 0  # contacts of which only the name is kept
+        self.cards: list[str] = []  # files of contacts, of which only the name is kept
         self.cut_minute = -1  # the first one of an export that may have begun in the midst of it
         self.gone: dict[MemberId, None] = {}  # who left since this was emptied
         self._group = group
@@ -162,7 +162,7 @@ class Special:
 
     def _card(self, at: At, ref: str, file: str, caption: str) -> Message:
         """A contact, as whom its file is called after. The card would stand among the posts, with a number in it."""
-        self.cards += 1
+        self.cards.append(file)
         owner = cards.called(file)
         said, mentions = self._people.mentioned(caption)
         shown = self._people.label(owner) if owner else ""

@@ -162,8 +162,10 @@ def test_nothing_in_a_mail_stops_the_others(tmp_path: Path, head: bytes, body: b
 @given(st.binary(max_size=2000), st.integers(min_value=0, max_value=2000))
 def test_any_bytes_at_all(tmp_path: Path, data: bytes, at: int) -> None:
     whole = around()
+    mails = whole[:at] + data + whole[at:]
+    assume(not mails.startswith(b"PK"))  # a zip
     path = tmp_path / "garden.mbox"
-    path.write_bytes(whole[:at] + data + whole[at:])
+    path.write_bytes(mails)
     Read(path, kind=MailBox)
 
 

@@ -188,8 +188,7 @@ def test_the_app_names_nobody_by_address(phone: Phone) -> None:
     phone.add("message_system_value_change", message_row_id=row, old_data="491708888888")
     found = Read(phone.close())
     assert [text for _, _, text in found.said] == [
-        "<+491701111111> changed the group's description: ask <+491701111111>, <+491708888888> or <99000000000009@lid>, "
-        "see 1546300800@g.us",
+        "<+491701111111> changed the group's description: ask <+491701111111>, <+491708888888> or <99000000000009@lid>, see 1546300800@g.us",
         '<+491701111111> changed the group\'s name to "Walk"', "notice 999 by <+491701111111>: <+491702222222>",
         "<+491701111111> changed the group's picture",
     ]  # fmt: skip
