@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import random
 import re
 import zipfile
 from pathlib import Path
@@ -99,6 +100,24 @@ def test_a_broken_export_does_not_stop_the_others(ready: Machine, tmp_path: Path
     done = ready.run("import", folder, "--json", code=1)
     assert done.done["messages"] == 6
     assert done.err.count('"event":"error"') == 2
+
+
+def test_of_a_zip_that_was_cut_off_comes_in_what_is_there(ready: Machine, tmp_path: Path) -> None:
+    path = tmp_path / "WhatsApp Chat - Soup.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        lines = [f"31/12/19, 21:{number:02d} - Fern: IMG-{number}.jpg (file attached)" for number in range(5)]
+        file.writestr("_chat.txt", "\n".join(lines))
+        for number in range(5):
+            file.writestr(f"IMG-{number}.jpg", random.Random(number).randbytes(1000))
+    whole = path.read_bytes()
+    path.write_bytes(whole[:3700])
+    for new in (True, False):  # and it is read again when it is given again
+        done = ready.run("import", path, "--json", "--remove-after", code=3).done
+        assert (done["messages"], done["attachments"], done["new"] > 0) == (5, 3 if new else 0, new)
+        assert {gap["code"] for gap in done["gaps"]} >= {"file-damaged", "media-unavailable"}
+    path.write_bytes(whole)
+    done = ready.run("import", path, "--json").done
+    assert (done["new"], done["attachments"]) == (2, 2)
 
 
 def test_what_remains_is_named_and_removed_on_wish(ready: Machine, tmp_path: Path) -> None:

@@ -22,15 +22,12 @@ PIECE: Final = 1024 * 1024
 HEAD: Final = 64 * 1024
 MOST_ENTRIES: Final = 2_000_000
 MOST_BYTES: Final = 256 * 1024 * 1024  # of a file that is read whole
+BROKEN: Final = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError)
+"""Errors of reading a damaged file."""
 
-_APART: Final = 8 * 1024  # read ahead in a zip: its files are asked for in any order
-_MOST_DIRECTORY: Final = 32 * 1024 * 1024  # bytes of a zip's list of files; in memory it takes some ten times as much
-_MOST_END: Final = 128 * 1024  # bytes at the end of a zip that tell where its list of files is
+_SMALL: Final = 64 * 1024  # read at once: so much is lost, at most, before a place that is damaged
 _LONGEST_NAME: Final = 4096
 _NOBODYS: Final = re.compile(r"(?:^|/)(?:\.|__MACOSX/|Thumbs\.db$|desktop\.ini$)")
-_BOMB_BYTES: Final = 256 * 1024 * 1024
-_BOMB_RATIO: Final = 250
-_BROKEN: Final = (OSError, EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, ValueError)
 
 
 class Box(ABC):
@@ -67,11 +64,11 @@ class Box(ABC):
         return self._guarded(name)
 
     def pieces(self, name: str, size: int = PIECE, *, start: int = 0) -> Iterator[bytes]:
-        """A file's bytes in pieces, from byte `start`. Raises as `open`."""
+        """A file's bytes in pieces of at most `size`, from byte `start`. Raises as `open`, after all before the break."""
         with self.open(name) as file:
             if start:
                 file.seek(start)
-            while piece := file.read(size):
+            while piece := file.read1(size):  # what was read before a break would be lost in a longer `read`
                 yield piece
 
     def head(self, name: str, size: int = HEAD) -> bytes:
@@ -92,8 +89,8 @@ class Box(ABC):
         try:
             with self._open(name) as file:
                 data = file.read(limit + 1)
-        except _BROKEN as error:
-            raise _torn() from error
+        except BROKEN as error:
+            raise torn() from error
         if len(data) > limit:
             raise BadExport("a file of the export is far larger than it ought to be")
         return data
@@ -127,11 +124,11 @@ class Box(ABC):
 
     def _guarded(self, name: str) -> io.BufferedReader:
         if name not in self.entries:
-            raise _torn()
+            raise torn()
         try:
             return io.BufferedReader(Guarded(self._open(name)), PIECE)
-        except _BROKEN as error:
-            raise _torn() from error
+        except BROKEN as error:
+            raise torn() from error
 
     @abstractmethod
     def _open(self, name: str) -> IO[bytes]: ...
@@ -149,10 +146,10 @@ class FileBox(Box):
 
     def _digest(self) -> bytes:
         """Of the file's bytes."""
-        return _digest(self.path)
+        return digest(self.path)
 
     def _open(self, name: str) -> IO[bytes]:  # noqa: ARG002 - there is only one
-        return _plain(self.path)
+        return plain(self.path)
 
 
 class FolderBox(Box):
@@ -190,73 +187,7 @@ class FolderBox(Box):
         return self._state.digest()
 
     def _open(self, name: str) -> IO[bytes]:
-        return _plain(self._real.get(name, self.path / name))
-
-
-class ZipBox(Box):
-    """A zip, read in place."""
-
-    def __init__(self, path: Path) -> None:
-        super().__init__(path)
-        self._inside: dict[str, zipfile.ZipInfo] = {}
-        self._file = _plain(path, _APART)
-        if _directory(self._file) > _MOST_DIRECTORY:
-            self._file.close()
-            raise BadExport("there are too many files in this zip")
-        try:
-            self._zip = zipfile.ZipFile(self._file)
-        except _BROKEN as error:
-            self._file.close()
-            raise BadExport("this zip file is damaged or was not downloaded to its end") from error
-        try:
-            self._list(path.stat().st_size)
-        except BaseException:
-            self.close()
-            raise
-
-    def _digest(self) -> bytes:
-        """Of the zip's bytes."""
-        return _digest(self.path)
-
-    def close(self) -> None:
-        """Let go of it."""
-        self._zip.close()
-        self._file.close()
-
-    def _list(self, size: int) -> None:
-        packed = 0
-        for info in self._zip.infolist():
-            packed += info.compress_size
-            if info.is_dir():
-                continue
-            name = _clean(_decoded(info))
-            kind = info.external_attr >> 16
-            bomb = info.file_size > _BOMB_BYTES and info.file_size > _BOMB_RATIO * max(info.compress_size, 1)
-            if info.flag_bits & 1:
-                self._refused[Known.FILE_ENCRYPTED] += 1
-            elif not name or name in self._inside or bomb or (stat.S_IFMT(kind) and not stat.S_ISREG(kind)):
-                self._refused[Known.FILE_REFUSED] += 1
-            else:
-                self._inside[name] = info
-                self.entries[name] = info.file_size
-        if packed > size:
-            raise BadExport("the files in this zip lie over each other: it is made to do harm")
-
-    def _open(self, name: str) -> IO[bytes]:
-        return self._zip.open(self._inside[name])
-
-
-def open_box(path: Path) -> Box:
-    """Open a file, a folder or a zip.
-
-    Raises:
-        BadExport: it cannot be read.
-    """
-    if path.is_dir():
-        return FolderBox(path)
-    with _plain(path) as file:
-        begins = file.read(4)
-    return ZipBox(path) if begins in {b"PK\x03\x04", b"PK\x05\x06"} else FileBox(path)
+        return plain(self._real.get(name, self.path / name))
 
 
 class Guarded(io.RawIOBase):
@@ -275,9 +206,9 @@ class Guarded(io.RawIOBase):
     def readinto(self, buffer: Any) -> int:
         """The next bytes. Raises `BadExport`."""
         try:
-            piece = self._file.read(len(buffer))
-        except _BROKEN as error:
-            raise _torn() from error
+            piece = self._file.read(min(len(buffer), _SMALL))
+        except BROKEN as error:
+            raise torn() from error
         buffer[: len(piece)] = piece
         return len(piece)
 
@@ -289,8 +220,8 @@ class Guarded(io.RawIOBase):
         """Go to a place. Raises `BadExport`."""
         try:
             return self._file.seek(offset, whence)
-        except _BROKEN as error:
-            raise _torn() from error
+        except BROKEN as error:
+            raise torn() from error
 
     def tell(self) -> int:
         """Where it is."""
@@ -302,11 +233,12 @@ class Guarded(io.RawIOBase):
         super().close()
 
 
-def _torn() -> BadExport:
+def torn() -> BadExport:
+    """What is raised for a file that breaks while it is read."""
     return BadExport("a file of the export is damaged or ends early")
 
 
-def _plain(path: Path, buffer: int = PIECE) -> IO[bytes]:
+def plain(path: Path, buffer: int = PIECE) -> IO[bytes]:
     """Open a file that is one: a pipe would wait for ever."""
     try:
         handle = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -319,32 +251,10 @@ def _plain(path: Path, buffer: int = PIECE) -> IO[bytes]:
     return os.fdopen(handle, "rb", buffering=buffer)
 
 
-def _directory(file: IO[bytes]) -> int:
-    """How many bytes a zip's list of files has, as the zip says; the library reads that many at once."""
-    size = file.seek(0, os.SEEK_END)
-    file.seek(max(size - _MOST_END, 0))
-    end = file.read(_MOST_END)
-    at = end.rfind(b"PK\x05\x06")
-    said = end[at + 12 : at + 16] if at >= 0 else b""
-    if said == b"\xff\xff\xff\xff":  # too large for its place: see the record before
-        at = end.rfind(b"PK\x06\x06", 0, at)
-        said = end[at + 40 : at + 48] if at >= 0 else said
-    return int.from_bytes(said, "little")
-
-
-def _digest(path: Path) -> bytes:
-    with _plain(path) as file:
+def digest(path: Path) -> bytes:
+    """SHA-256 of a file."""
+    with plain(path) as file:
         return hashlib.file_digest(file, "sha256").digest()  # type: ignore[arg-type]
-
-
-def _decoded(info: zipfile.ZipInfo) -> str:
-    """A name as it was meant: many programs write UTF-8 and do not say so."""
-    if info.flag_bits & 0x800:
-        return info.filename
-    try:
-        return info.filename.encode("cp437").decode("utf-8")
-    except UnicodeError:
-        return info.filename
 
 
 def _said(name: str) -> str:
@@ -352,7 +262,7 @@ def _said(name: str) -> str:
     return os.fsencode(name).decode("utf-8", "replace")
 
 
-def _clean(name: str) -> str:
+def clean(name: str) -> str:
     """A relative name; "" where it leads elsewhere, or is longer than any disk would take."""
     if len(name) > _LONGEST_NAME:
         return ""

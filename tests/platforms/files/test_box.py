@@ -10,8 +10,7 @@ from pathlib import Path
 import pytest
 
 from grouparchive.errors import BadExport, NotFound
-from grouparchive.platforms.files import box as box_module
-from grouparchive.platforms.files import open_box
+from grouparchive.platforms.files import open_box, zips
 
 
 def zipped(path: Path, **files: bytes) -> Path:
@@ -82,7 +81,7 @@ def test_names_that_lead_elsewhere_links_and_doubles_are_refused(tmp_path: Path)
 
 
 def test_bombs_are_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(box_module, "_BOMB_BYTES", 1_000_000)
+    monkeypatch.setattr(zips, "_BOMB_BYTES", 1_000_000)
     box = open_box(zipped(tmp_path / "a.zip", bomb=b"\0" * 2_000_000, plain=os.urandom(2_000_000)))
     assert set(box.entries) == {"plain"}
     box.close()
@@ -112,7 +111,7 @@ def test_a_list_of_files_without_end_is_not_read(tmp_path: Path, wide: bool, mon
     box = open_box(made)
     assert len(box.entries) == 500
     box.close()
-    monkeypatch.setattr(box_module, "_MOST_DIRECTORY", 1000)
+    monkeypatch.setattr(zips, "_MOST_DIRECTORY", 1000)
     with pytest.raises(BadExport, match="too many"):
         open_box(made)
 
@@ -126,12 +125,11 @@ def test_what_is_torn_is_said_and_what_came_before_is_kept(tmp_path: Path) -> No
     read = []
     with pytest.raises(BadExport):
         read.extend(box.pieces("a"))
-    assert sum(map(len, read)) >= 1_000_000
+    assert sum(map(len, read)) >= 2_400_000
     box.close()
-    for cut in (10, len(data) // 2, len(data) - 5):
-        made.write_bytes(bytes(data[:cut]))
-        with pytest.raises(BadExport):
-            open_box(made)
+    made.write_bytes(bytes(data[:10]))
+    with pytest.raises(BadExport):
+        open_box(made)
 
 
 def test_an_encrypted_file_and_an_unknown_packing_are_told(tmp_path: Path) -> None:
