@@ -10,6 +10,7 @@
     │   ├── NotFound            20   the platform says there is no such thing (any more)
     │   ├── Refused             20   the platform understood and said no
     │   ├── InDoubt             20   a write was sent and its fate is unknown
+    │   ├── Flood               20   the platform, or somebody, objects to how much is sent
     │   └── BadExport            1   an export file is damaged, or of no kind that we know
     └── UnsafePlan              30   the plan is unsafe or stale
 
@@ -86,6 +87,12 @@ class Refused(PlatformError):  # noqa: N818 - see NoArchive
 
 class InDoubt(PlatformError):  # noqa: N818 - see NoArchive
     """A write was sent and no answer came back, or the server failed after taking it: it may have been done."""
+
+
+class Flood(PlatformError):  # noqa: N818 - see NoArchive
+    """The platform takes us for a sender of spam, or is about to: too many messages, a block, a complaint. Sending stops."""
+
+    default_hint = "Send nothing more today. Look at the account in a browser, then go on slowly, or by another way."
 
 
 class BadExport(PlatformError):  # noqa: N818 - see NoArchive

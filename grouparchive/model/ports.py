@@ -141,13 +141,22 @@ class Target(Protocol):
 
 
 class PersonalMessage(msgspec.Struct, frozen=True, kw_only=True):
-    """One message to one person. It names no group, no theme and nobody else."""
+    """One message to one person. It names no group, no theme and nobody else.
+
+    An `invitation` is the platform's own, to the room `place`. A `message` is `text`, with a `subject` where the channel has
+    subjects.
+    """
 
     key: str
     recipient: str  # native handle or address; lives in memory only
-    kind: Literal["invitation", "warning"]
+    kind: Literal["invitation", "message"]
     place: Ref = ""  # the target's ref of the room to be invited to
+    subject: str = ""
     text: str = ""
+
+    def __repr__(self) -> str:
+        """Without the person."""
+        return f"PersonalMessage({self.kind!r})"
 
 
 @runtime_checkable
@@ -162,6 +171,7 @@ class Messenger(Protocol):
         Raises:
             InDoubt: unknown whether it went out; ask `find`.
             Refused: it never will (no such person, they block us, they said no): reported, not retried.
+            Flood: not sent, and the platform or somebody objects to our sending: the whole campaign stops at once.
             PlatformError: not sent; later perhaps.
         """
         ...

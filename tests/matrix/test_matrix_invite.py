@@ -145,7 +145,7 @@ def test_whoever_is_there_declined_or_is_banned_is_told_apart(people: Callable[[
         with pytest.raises(Refused):
             messenger.send(message(room, "@stranger:elsewhere.test"))
         with pytest.raises(Refused):
-            messenger.send(msgspec.structs.replace(message(room, here.handle), kind="warning"))
+            messenger.send(msgspec.structs.replace(message(room, here.handle), kind="message"))
         with pytest.raises((NotFound, Refused)):
             messenger.send(message("!nowhere:demo.test", here.handle))
     assert invites(admin, room) == [here.handle, gone.handle]

@@ -124,7 +124,7 @@ def test_a_deleted_group_leaves_nothing_to_read(world: World, tmp_path: Path) ->
 def test_a_warning_is_delivered_once(world: World, tmp_path: Path) -> None:
     world.person(HANDLES["ada"])
     messenger = SandboxMessenger(tmp_path / "world")
-    message = PersonalMessage(key="k", recipient=HANDLES["ada"], kind="warning", text="do not answer")
+    message = PersonalMessage(key="k", recipient=HANDLES["ada"], kind="message", text="do not answer")
     assert messenger.find(message) is None
     assert messenger.send(message).status == "done"
     assert messenger.send(message).status == "already"

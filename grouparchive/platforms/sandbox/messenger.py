@@ -51,7 +51,7 @@ class SandboxMessenger:
         Raises:
             NotFound: no such place.
         """
-        if message.kind == "warning":
+        if message.kind == "message":
             sent = self._world.rows("SELECT 1 FROM inbox WHERE handle = ? AND key = ?", message.recipient, message.key)
             return Outcome(status="already", note="sent") if sent else None
         self._world.channel(message.place)
