@@ -140,6 +140,15 @@ class Target(Protocol):
         ...
 
 
+class Pace(msgspec.Struct, frozen=True, kw_only=True):
+    """How fast messages may follow each other without alarming a platform: `pause` seconds between two on average, never less
+    than half of it; and how many go in the first, second ... 24 hours of a campaign, the last number for all further ones.
+    """
+
+    pause: float
+    days: tuple[int, ...]
+
+
 class PersonalMessage(msgspec.Struct, frozen=True, kw_only=True):
     """One message to one person. It names no group, no theme and nobody else.
 
@@ -220,10 +229,13 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Platform(Protocol):
-    """What the registry holds (entry point group `grouparchive.platforms`)."""
+    """What the registry holds (entry point group `grouparchive.platforms`). `paces`: the kinds of `PersonalMessage` that its
+    messenger carries, and how fast.
+    """
 
     name: ClassVar[str]
     options: ClassVar[Mapping[str, Option]]
+    paces: ClassVar[Mapping[Literal["invitation", "message"], Pace]]
 
     def check(self, source: Source) -> Check:
         """Try the credential, read-only."""

@@ -2,15 +2,16 @@
 
 Everyone is on hold until a person releases them. A release overrules what spoke against asking somebody then; what comes to
 speak against it later holds them again. A campaign holds member ids only; handles are looked up when an invitation goes out.
-What was sent is told by a journal of its own (`invites.py`), so that the campaign may be prepared anew at any time.
+What was sent is told by a journal of its own (`journal.py`), so that the campaign may be prepared anew at any time.
 """
 
 import secrets
 import time
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Annotated, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias, cast
 
 import msgspec
 from msgspec import Meta
@@ -29,9 +30,13 @@ _KIND = "campaign"
 _CO_ADMIN = 100
 _MODERATOR = 50
 
-Tier: TypeAlias = Literal[1, 2, 3]
-TIERS: dict[Tier, str] = {1: "co-admins", 2: "moderators", 3: "members"}
-"""Who is asked first: those who can help the others."""
+Tier: TypeAlias = Literal[1, 2, 3, 4]
+TIERS: dict[Tier, str] = {1: "co-admins", 2: "vouchers and moderators", 3: "long-standing members", 4: "members"}
+"""The waves: who is asked first can help the others."""
+CampaignKind: TypeAlias = Literal["invitation", "warning"]
+Said: TypeAlias = Callable[[MemberId], Mapping[tuple[str, str], str]]
+"""said(member) -> what counts of all that was said about them: (field, key) -> value."""
+_LONG: Final = 365 * 86_400_000  # milliseconds of membership that make somebody long-standing
 
 ReleasedBy: TypeAlias = Literal["all", "list"]
 OVERRULED_BY: Final[dict[ReleasedBy, frozenset[Hold]]] = {
@@ -81,12 +86,20 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
-    """The file. `key` names invitations and seals their journal; `left_out` counts who is not asked at all, by reason."""
+    """The file. `key` names invitations and seals their journal; `left_out` counts who is not asked at all, by reason.
+
+    `via` names the sources that carry messages, the preferred one first; `link` is where the second message leads; `zone` tells
+    day from night for people of whom no zone is known.
+    """
 
     format: Literal[1] = 1
     archive_id: str
-    plan: str  # digest of the plan whose group people are invited to
+    kind: CampaignKind = "invitation"
+    plan: str  # digest of the plan whose group people are invited to; "" of a warning
     group: Ref
+    via: tuple[str, ...] = ()
+    link: str = ""
+    zone: str = ""
     key: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     prepared: Millis
     invitees: tuple[Invitee, ...] = ()
@@ -146,13 +159,37 @@ def read_release(text: str, known: Mapping[str, MemberId]) -> Release:
     return Release(by="list", members=frozenset(members))
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a campaign is about: the plan whose group people are invited to, or the group whose members are warned."""
+
+    archive_id: str
+    group: Ref
+    plan: str
+    private: tuple[Ref, ...]  # channels that only those see who were in them
+    channels: frozenset[Ref]  # whoever was in one of them belongs to it
+
+    @classmethod
+    def of_plan(cls, plan: Plan) -> "Scope":
+        """For invitations."""
+        made = [action for action in plan.actions if isinstance(action, CreateChannel | CreateGroup)]
+        private = tuple(one.channel.ref for one in made if isinstance(one, CreateChannel) and one.private)
+        return cls(plan.archive_id, plan.group, plan.digest(), private, frozenset(one.channel.ref for one in made))
+
+    @classmethod
+    def of_group(cls, archive_id: str, group: Ref, channels: Iterable[Ref]) -> "Scope":
+        """For a warning."""
+        return cls(archive_id, group, "", (), frozenset({group, *channels}))
+
+
 def prepare(
-    plan: Plan,
+    scope: Scope,
     people: Iterable[Person],
     bans: Iterable[Ban],
     *,
     release: Release | None = None,
     earlier: Campaign | None = None,
+    said: Said = lambda _: {},
     now: int | None = None,
 ) -> Campaign:
     """Who is to be asked, and who has been released so far.
@@ -162,25 +199,26 @@ def prepare(
     no backup proves puts nobody among the first.
 
     Args:
-        plan: the plan whose group they are invited to.
+        scope: the plan or the group.
         people: everyone in the archive at the plan's moment.
         bans: all bans at that moment.
         release: a decision made now.
-        earlier: the campaign as it stood; its decisions stay.
+        earlier: the campaign as it stood; its decisions, ways and link stay.
+        said: what counts about a person.
         now: milliseconds, for tests.
 
     Raises:
         UsageError: `earlier` is of another plan.
     """
     now = int(time.time() * 1000) if now is None else now
-    if earlier is not None and earlier.plan != plan.digest():
+    if earlier is not None and (earlier.plan, earlier.group) != (scope.plan, scope.group):
         raise UsageError(
             "these invitations were prepared for another plan", hint="Keep one set of invitations for each plan."
         )
     banned = {(ban.channel, ban.member) for ban in bans}
-    private = [action.channel.ref for action in plan.actions if isinstance(action, CreateChannel) and action.private]
-    made = {action.channel.ref for action in plan.actions if isinstance(action, CreateChannel | CreateGroup)}
     before = {invitee.member: invitee for invitee in earlier.invitees} if earlier else {}
+    people = list(people)
+    vouchers = {value for person in people if (value := said(person.id).get(("voucher", "")))}
     left_out: dict[str, int] = {}
     invitees: list[Invitee] = []
     released = 0
@@ -188,16 +226,16 @@ def prepare(
         joined = {
             one.channel: 0 if one.channel in person.unproved else one.level
             for one in person.memberships
-            if one.state == "join" and one.channel in made
+            if one.state == "join" and one.channel in scope.channels
         }
-        reason = _left_out(person, plan.group, banned, joined)
+        reason = _left_out(person, scope.group, banned, joined)
         if reason:
             left_out[reason] = left_out.get(reason, 0) + 1
             continue
-        places = (plan.group, *(ref for ref in private if ref in joined and (ref, person.id) not in banned))
-        invitee = before.get(person.id) or Invitee(member=person.id, tier=3, places=())
-        tier = _tier(max(joined.values()))
-        invitee = msgspec.structs.replace(invitee, tier=tier, places=places, holds=person.holds)
+        places = tuple(ref for ref in scope.private if ref in joined and (ref, person.id) not in banned)
+        invitee = before.get(person.id) or Invitee(member=person.id, tier=4, places=())
+        tier = _tier(said(person.id).get(("tier", ""), ""), max(joined.values()), person, vouchers, now)
+        invitee = msgspec.structs.replace(invitee, tier=tier, places=(scope.group, *places), holds=person.holds)
         if release and invitee.held and release.covers(invitee):
             decided = {"decided": max(now, 1), "by": release.by, "overruled": invitee.holds}
             invitee = msgspec.structs.replace(invitee, **decided)
@@ -206,11 +244,16 @@ def prepare(
     decisions = earlier.decisions if earlier else ()
     if release:
         decisions = (*decisions, Decision(time=now, by=release.by, released=released))
-    return Campaign(
-        archive_id=plan.archive_id,
-        plan=plan.digest(),
-        group=plan.group,
-        key=earlier.key if earlier else secrets.token_hex(32),
+    base = earlier or Campaign(
+        archive_id=scope.archive_id,
+        kind="invitation" if scope.plan else "warning",
+        plan=scope.plan,
+        group=scope.group,
+        key=secrets.token_hex(32),
+        prepared=now,
+    )
+    return msgspec.structs.replace(
+        base,
         prepared=now,
         invitees=tuple(sorted(invitees, key=lambda one: (one.tier, one.member))),
         left_out=left_out,
@@ -235,8 +278,16 @@ def _left_out(person: Person, group: Ref, banned: set[tuple[Ref, MemberId]], joi
     return ""
 
 
-def _tier(level: int) -> Tier:
-    return 1 if level >= _CO_ADMIN else 2 if level >= _MODERATOR else 3
+def _tier(said: str, level: int, person: Person, vouchers: set[str], now: int) -> Tier:
+    """The wave: as somebody said, else by power, by whom they vouch for, and by how long they have been there."""
+    if said in {"1", "2", "3", "4"}:
+        return cast("Tier", int(said))
+    if level >= _CO_ADMIN:
+        return 1
+    if level >= _MODERATOR or person.id in vouchers:
+        return 2
+    since = min((one.since for one in person.memberships if one.since and one.state == "join"), default=now)
+    return 3 if now - since >= _LONG else 4
 
 
 def campaign_path(plan: Path) -> Path:

@@ -3,10 +3,10 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar, NoReturn
+from typing import ClassVar, Literal, NoReturn
 
 from grouparchive.errors import UsageError
-from grouparchive.model.ports import Check, Connector, Identify, Messenger, OpenBlob, Option, Source, Target
+from grouparchive.model.ports import Check, Connector, Identify, Messenger, OpenBlob, Option, Pace, Source, Target
 from grouparchive.model.records import AnyRecord, Message, RoomKey
 from grouparchive.platforms.files.connector import FileConnector
 
@@ -41,6 +41,7 @@ class FilePlatform:
         ),
         "dates": Option(help="the order of day, month and year where the files do not show it: dmy, mdy or ymd"),
     }
+    paces: ClassVar[Mapping[Literal["invitation", "message"], Pace]] = {}
 
     def __init__(self, name: str, formats: Iterable[type[FileConnector]]) -> None:
         self.name = name  # type: ignore[misc]

@@ -3,9 +3,9 @@
 # ruff: noqa: PLC0415 - each part is imported when it is opened: reading needs no target, and nothing needs vodozemac
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from grouparchive.model.ports import Check, Connector, Identify, Messenger, OpenBlob, Option, Source, Target
+from grouparchive.model.ports import Check, Connector, Identify, Messenger, OpenBlob, Option, Pace, Source, Target
 from grouparchive.model.records import AnyRecord, Message, RoomKey
 
 
@@ -21,6 +21,8 @@ class MatrixPlatform:
         ),
         "ghost-prefix": Option(help="how the names of stand-in accounts begin (default ga_)"),
     }
+    # Synapse lets one account invite 0.3 people a second; half of this pause stays under that.
+    paces: ClassVar[Mapping[Literal["invitation", "message"], Pace]] = {"invitation": Pace(pause=7, days=(2000,))}
 
     def check(self, source: Source) -> Check:
         """Try the credential, read-only. See `check.check`."""

@@ -2,10 +2,10 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from grouparchive.errors import UsageError
-from grouparchive.model.ports import Check, Connector, Identify, Messenger, OpenBlob, Option, Source, Target
+from grouparchive.model.ports import Check, Connector, Identify, Messenger, OpenBlob, Option, Pace, Source, Target
 from grouparchive.model.records import AnyRecord, Message, RoomKey
 from grouparchive.platforms.sandbox.connector import SandboxConnector
 from grouparchive.platforms.sandbox.messenger import SandboxMessenger
@@ -19,6 +19,10 @@ class SandboxPlatform:
     name: ClassVar[str] = "sandbox"
     options: ClassVar[Mapping[str, Option]] = {
         "file": Option(help="the sandbox's file; made where there is none", required=True)
+    }
+    paces: ClassVar[Mapping[Literal["invitation", "message"], Pace]] = {
+        "invitation": Pace(pause=0, days=(1_000_000,)),
+        "message": Pace(pause=0, days=(1_000_000,)),
     }
 
     def check(self, source: Source) -> Check:

@@ -1,0 +1,113 @@
+"""How a person is reached now: by which source, at which address, when, and with which proof that it is really us.
+
+Only what the owner has confirmed counts. An address of a person lives in memory and goes into no file.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal, NamedTuple, TypeAlias
+
+from grouparchive.model.records import Member, MemberId
+from grouparchive.people.pacing import Hours, Lane, hours_of
+
+BY_HAND: Final = ""
+"""The way of people whom only a person can tell."""
+
+_CHANNELS: Final = {"smtp": "mail"}  # platform -> the channel whose addresses it takes; else they are called the same
+_BY_HAND: Final = ("phone", "signal", "whatsapp", "telegram", "mail", "matrix")  # whoever calls finds the first one
+_NUMBERS: Final = frozenset({"whatsapp", "signal", "telegram"})  # platforms on which a handle may be a telephone number
+
+
+class Way(NamedTuple):
+    """A source that can carry something. `kinds`: what its messenger may be asked for."""
+
+    name: str
+    platform: str
+    kinds: frozenset[Literal["invitation", "message"]]
+
+    @property
+    def channel(self) -> str:
+        """What its addresses are called in the roster."""
+        return _CHANNELS.get(self.platform, self.platform)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Route:
+    """How one person is reached. Lives in memory only.
+
+    `way` is the name of a source, or BY_HAND; `kind` what its messenger is asked for; `channel` what `recipient` is an address
+    of; `proof` the word agreed with them, or the code of their card.
+    """
+
+    way: str
+    lane: Lane
+    kind: Literal["invitation", "message"]
+    channel: str
+    recipient: str = field(repr=False)
+    language: str = ""
+    proof: str = field(default="", repr=False)
+    hours: Hours | None = None
+
+
+Routes: TypeAlias = Callable[[MemberId], Route | None]
+"""routes(member): how to reach somebody now; None where no way leads to them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Router:
+    """Finds the way to a person.
+
+    Attributes:
+        inviting: the source that invites to the rebuilt group; None for a warning.
+        via: the sources that carry texts, the preferred one first.
+        zone: tells day from night for people of whom no zone is known; "" leaves their hours open.
+        code: the code of a card, by its number.
+    """
+
+    inviting: Way | None = None
+    via: tuple[Way, ...] = ()
+    zone: str = ""
+    code: Callable[[int], str] = lambda _: ""
+
+    def route(self, facts: Mapping[tuple[str, str], str], handles: Iterable[Member]) -> Route | None:
+        """The way to somebody.
+
+        Args:
+            facts: what counts about them, by field and key.
+            handles: who they are on which platform.
+        """
+        addresses = {one.platform: one.native for one in handles}
+        elsewhere = {name: native for name, native in addresses.items() if name in _NUMBERS and native.startswith("+")}
+        elsewhere |= {key: value for (name, key), value in facts.items() if name == "contact" and value}
+        addresses |= elsewhere
+        ways: list[tuple[Way, Literal["invitation", "message"]]] = (
+            [(self.inviting, "invitation")] if self.inviting else []
+        )
+        ways += [(way, "message") for way in self.via if "message" in way.kinds]
+        wished = facts.get(("channel", ""), "")
+        ways.sort(key=lambda one: one[0].channel != wished)  # the order stays otherwise
+        known = next(((way, kind) for way, kind in ways if addresses.get(way.channel)), None)
+        if known is not None:
+            way, kind = known
+            return self._route(facts, way.name, f"{way.name}/{kind}", kind, way.channel, addresses[way.channel])
+        order = (wished, *_BY_HAND, *sorted(elsewhere))
+        channel = next((one for one in order if one in elsewhere), "")
+        if channel or facts.get(("voucher", "")):
+            return self._route(facts, BY_HAND, "", "message", channel, elsewhere.get(channel, ""))
+        return None
+
+    def _route(  # noqa: PLR0917 - two callers
+        self, facts: Mapping[tuple[str, str], str], way: str, lane: Lane, kind: Literal["invitation", "message"],
+        channel: str, recipient: str,
+    ) -> Route:  # fmt: skip
+        card = facts.get(("card", ""), "")
+        return Route(
+            way=way,
+            lane=lane,
+            kind=kind,
+            channel=channel,
+            recipient=recipient,
+            language=facts.get(("language", ""), ""),
+            proof=facts.get(("word", ""), "") or (self.code(int(card)) if card.isdecimal() else ""),
+            hours=hours_of(facts.get(("hours", ""), ""), facts.get(("zone", ""), ""), self.zone),
+        )
