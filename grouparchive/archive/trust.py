@@ -66,11 +66,13 @@ def trust_of(
 class Standing:
     """One person, for whoever decides about them. `facts`: what counts, {} where nothing was said. `proposals`: what machines
     have written and nobody has attended to since, the oldest first. `confirmed`: an attended statement calls them a member.
+    `expired`: of how many things nothing counts any more, because what the owner said had an end.
     """
 
     facts: Mapping[Slot, str]
     proposals: tuple[Fact, ...]
     confirmed: bool
+    expired: int = 0
 
     def holds(self) -> list[Hold]:
         """What speaks against asking them, of what was said about them."""
@@ -98,10 +100,12 @@ class _Said:
     attended: list[tuple[int, Mapping[str, int], Fact]] = field(default_factory=list)  # count, position, fact
     restricted: dict[str, int] = field(default_factory=dict)  # writer -> its newest commit that restricts
     proposed: dict[str, tuple[int, int, Fact]] = field(default_factory=dict)  # writer -> count, seq, fact
+    expired: bool = False  # the owner said something that has ended
 
     def merge(self, other: "_Said") -> None:
         """Take in what was said of the same person under another identity."""
         self.attended = sorted([*self.attended, *other.attended], key=lambda one: one[0])
+        self.expired = self.expired or other.expired
         for writer, seq in other.restricted.items():
             self.restricted[writer] = max(seq, self.restricted.get(writer, seq))
         for writer, one in other.proposed.items():
@@ -150,6 +154,8 @@ class Facts:
         """What the owner says, having seen the commits of `position`."""
         if self._counts(fact):
             self._about(person, fact).attended.append((self._count, position, fact))
+        elif has_form(fact):
+            self._about(person, fact).expired = True
 
     def merge(self, person: MemberId, into: MemberId) -> None:
         """Two identities are one person."""
@@ -169,13 +175,15 @@ class Facts:
         """What counts for a person, and what waits for the owner."""
         facts: dict[Slot, str] = {}
         waiting: list[tuple[int, Fact]] = []
+        expired = 0
         for slot, said in self._people.get(person, {}).items():
             counting = said.counting(slot)
             if counting:
                 facts[slot] = counting
+            expired += said.expired and not said.attended and not counting
             waiting += [(count, replace(fact, member=person)) for count, fact in said.open(counting)]
         waiting.sort(key=lambda one: one[0])
-        return Standing(facts, tuple(fact for _, fact in waiting), facts.get(("member", "")) == "yes")
+        return Standing(facts, tuple(fact for _, fact in waiting), facts.get(("member", "")) == "yes", expired)
 
     def _counts(self, fact: Fact) -> bool:
         return has_form(fact) and not (fact.until and fact.until <= self._now)

@@ -15,7 +15,8 @@ from grouparchive.cli.app import Command
 from grouparchive.cli.output import many
 from grouparchive.cli.secrets import STDIN
 from grouparchive.cli.surroundings import Opened, Run, start
-from grouparchive.cli.times import when
+from grouparchive.cli.taking import zone
+from grouparchive.cli.times import last_moment, when
 from grouparchive.crypto.members import Pseudonyms
 from grouparchive.errors import UsageError
 from grouparchive.model.attended import Attended
@@ -29,12 +30,18 @@ _WORD, _WORD_FILE = "word", "word-file"
 _NEVER_IN_BULK: Final[frozenset[FactField]] = frozenset({"member", "same-as"})
 
 
+UNTIL: Final = click.option(
+    "--until", metavar="DAY", default="", help="The last day on which it counts, such as 2027-05-01; for ever without."
+)
+
+
 @click.command(cls=Command)
 @click.argument("handle")
 @click.argument("settings", nargs=-1, metavar="[KEY=VALUE]...")
 @click.option("--source", metavar="NAME", help="The source on whose platform they have this handle.")
 @click.option("--platform", metavar="P", help="The platform, where there is no source for it.")
 @click.option("--origin", metavar="O", default="", help="And the place there, for example a homeserver.")
+@UNTIL
 @click.pass_context
 def add(
     context: click.Context,
@@ -44,14 +51,16 @@ def add(
     source: str | None,
     platform: str | None,
     origin: str,
+    until: str,
 ) -> None:
     r"""Note something about a person. Needs no secret: it is kept as a proposal until you confirm it.
 
     mail=, phone=, signal=, matrix=, telegram=, whatsapp= or contact.NAME= say how to reach them; consent.contact=yes,
-    consent.keep=yes and consent.republish=yes what they agree to; tier=1..4, language=, hours=09:00-17:30, voucher=HANDLE,
-    same-as=HANDLE, member=yes. The word agreed with them is secret: word-file=FILE or word=- (standard input). What protects
-    somebody counts at once: do-not-contact=yes, consent.contact=no, minor=yes, hold=yes. Without KEY=VALUE it says that they
-    are a genuine member. What is typed may stay in the history of your shell.
+    consent.keep=yes and consent.republish=yes what they agree to; channel=signal how they would rather be asked, and
+    hours=09:00-17:30 with zone=Asia/Baku when; tier=1..4, language=, voucher=HANDLE, card=NUMBER, same-as=HANDLE, member=yes.
+    The word agreed with them is secret: word-file=FILE or word=- (standard input). What protects somebody counts at once:
+    do-not-contact=yes, consent.contact=no, minor=yes, hold=yes. Without KEY=VALUE it says that they are a genuine member.
+    What is typed may stay in the history of your shell.
 
     \b
     Example:
@@ -69,7 +78,10 @@ def add(
         return member.id
 
     who = person(handle)
-    facts = _facts(run, who, settings, person) or [Fact(member=who, field="member", value="yes", time=clock())]
+    end = last_moment(until)
+    facts = _facts(run, who, settings, person, end) or [
+        Fact(member=who, field="member", value="yes", until=end, time=clock())
+    ]
     config = run.profile.must_config()
     home = WriterHome.load(run.profile.writer_folder)
     with Writer.open(run.writing_path(), home, pinned=bytes.fromhex(config.archive_id)) as writer:
@@ -88,8 +100,9 @@ def add(
 @click.command("set", cls=Command)
 @click.argument("handle")
 @click.argument("settings", nargs=-1, required=True, metavar="KEY=VALUE...")
+@UNTIL
 @click.pass_context
-def set_(context: click.Context, handle: str, settings: tuple[str, ...]) -> None:
+def set_(context: click.Context, *, handle: str, settings: tuple[str, ...], until: str) -> None:
     r"""Say something about a person so that it counts, or take it back. Needs the archive's secret.
 
     HANDLE is a handle or an id, as `grouparchive roster list` shows them; the keys are those of `roster add`. An empty value
@@ -104,7 +117,13 @@ def set_(context: click.Context, handle: str, settings: tuple[str, ...]) -> None
     opened = _owner(run)
     statement = _Statement(opened)
     who = statement.name(opened.person(handle, "the person named"))
-    facts = _facts(run, who, settings, lambda typed: statement.name(opened.person(typed, "the other person named")))
+    facts = _facts(
+        run,
+        who,
+        settings,
+        lambda typed: statement.name(opened.person(typed, "the other person named")),
+        last_moment(until),
+    )
     statement.facts += facts
     statement.sign()
     run.output.line(f"{many(len(facts), 'fact')} stated. It counts from now on.")
@@ -234,16 +253,19 @@ def _owner(run: Run) -> Opened:
     return opened
 
 
-def _facts(run: Run, who: MemberId, settings: Sequence[str], person: _Naming) -> list[Fact]:
+def _facts(run: Run, who: MemberId, settings: Sequence[str], person: _Naming, until: int) -> list[Fact]:
     """What was typed, about one person."""
     found: dict[tuple[FactField, str], Fact] = {}
     for text in settings:
         field, key, value = parse_setting(_without_secret(run, text))
+        if field == "zone" and value:
+            zone(value, "zone=Asia/Baku")
         fact = Fact(
             member=who,
             field=field,
             key=key,
             value=person(value) if field in PEOPLE and value else value,
+            until=until,
             time=clock(),
         )
         if slot_of(fact) in found:

@@ -112,8 +112,8 @@ def with_formats() -> list[str]:
     return [name for name in registry.names() if getattr(registry.load(name), "formats", ())]
 
 
-def zone(name: str) -> tzinfo:
-    """A time zone by its name; this machine's own for "".
+def zone(name: str, example: str = "--timezone Asia/Baku") -> tzinfo:
+    """A time zone by its name; this machine's own for "". `example` is shown to whoever named one that is not there.
 
     Raises:
         UsageError: there is none.
@@ -128,7 +128,7 @@ def zone(name: str) -> tzinfo:
     except (ZoneInfoNotFoundError, ValueError, OSError):
         if own:
             return UTC
-        raise UsageError("there is no such time zone", hint="For example: --timezone Asia/Baku") from None
+        raise UsageError("there is no such time zone", hint=f"For example: {example}") from None
 
 
 def inside(path: Path) -> Sequence[Path]:

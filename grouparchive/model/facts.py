@@ -25,9 +25,13 @@ _KEY: Final = re.compile(r"[a-z][a-z0-9-]{0,31}")
 _MAIL: Final = re.compile(r"[^\s@<>(),;:\"\\\[\]]{1,64}@[^\s@<>(),;:\"\\\[\]]{1,255}")
 _PHONE: Final = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}")
 _HOURS: Final = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d")
+_ZONE: Final = re.compile(r"[A-Z][A-Za-z0-9_+-]{0,31}(?:/[A-Za-z0-9_+-]{1,31}){0,2}")
 _FORMS: Final[dict[str, tuple[re.Pattern[str], str]]] = {
     "tier": (re.compile("[1-4]"), "a number from 1 (asked first) to 4"),
     "hours": (_HOURS, "two times such as 09:00-17:30"),
+    "zone": (_ZONE, "a time zone such as Asia/Baku"),
+    "channel": (_KEY, "one of their ways of contact, such as mail or signal"),
+    "card": (re.compile("[1-9][0-9]{0,3}"), "the number on a card, from 1 to 9999"),
     "language": (re.compile("[a-z]{2,3}(?:-[A-Z]{2})?"), "a language such as de, fa or pt-BR"),
     "voucher": (re.compile("[0-9a-f]{32}"), "a person in the archive"),
     "same-as": (re.compile("[0-9a-f]{32}"), "a person in the archive"),
@@ -90,8 +94,8 @@ def parse_setting(text: str) -> tuple[FactField, str, str]:
     found: FactField = field  # type: ignore[assignment]
     if key and found not in {"contact", "consent"}:
         raise UsageError(f"{found} is said without a point and a second word", hint=f"For example: {found}=...")
-    if found in FLAGS or found in {"consent", "language"}:
-        value = value if found == "language" else value.lower()
+    if found in FLAGS or found in {"consent", "channel"}:
+        value = value.lower()
     wrong = "" if found in PEOPLE else complaint(found, key, value)
     if wrong:
         raise UsageError(wrong, hint="An empty value takes back what was said before.")

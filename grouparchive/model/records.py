@@ -281,8 +281,8 @@ class Ban(Record, frozen=True, kw_only=True, tag="ban"):
 
 
 FactField: TypeAlias = Literal[
-    "contact", "consent", "tier", "voucher", "hours", "language", "word", "minor", "do-not-contact", "hold", "member",
-    "same-as",
+    "contact", "consent", "channel", "tier", "voucher", "hours", "zone", "language", "word", "card", "minor",
+    "do-not-contact", "hold", "member", "same-as",
 ]  # fmt: skip
 
 
@@ -294,7 +294,9 @@ class Fact(Record, frozen=True, kw_only=True, tag="fact"):
     * `contact`: `key` is the channel ("mail", "matrix", "signal", "phone" ...), `value` the address.
     * `consent`: `key` is the purpose ("contact", "keep", "republish"), `value` "yes" or "no".
     * `minor`, `do-not-contact`, `hold`: `value` "yes" or "no"; `member`: "yes" says that this is a genuine member.
-    * `tier`, `hours`, `language`, `word`: `value` as the campaign reads it; `voucher`, `same-as`: `value` is a member id.
+    * `channel`: by which contact channel they would rather be asked; `hours` when, on the clock of `zone` (an IANA name).
+    * `word`: agreed with them; `card`: the number of the neutral card that they were given.
+    * `tier`, `language`: `value` as the campaign reads it; `voucher`, `same-as`: `value` is a member id.
 
     An empty `value` takes back what was said before.
     """

@@ -113,7 +113,10 @@ STEERING: list[tuple[FactField, str, str]] = [
     ("tier", "", "1"),
     ("voucher", "", "a" * 32),
     ("word", "", "bramble"),
-    ("hours", "", "09:00-17:30"),
+    ("hours", "", "21:00-02:30"),
+    ("zone", "", "America/Argentina/Buenos_Aires"),
+    ("channel", "", "signal"),
+    ("card", "", "9999"),
     ("language", "", "fa"),
     ("member", "", "yes"),
     ("hold", "", "no"),
@@ -168,6 +171,10 @@ def test_the_newest_word_of_the_owner_counts_and_what_expired_was_never_said(mad
     assert counts(made, 1, "contact", "mail", now=HOUR) == "first@lane.example"
     assert counts(made, 1, "consent", "contact", now=HOUR - 1) == "yes"
     assert counts(made, 1, "consent", "contact", now=HOUR) == ""
+    folded = view(made, now=HOUR - 1)
+    assert folded.standing(person(folded, 1)).expired == 0
+    folded = view(made, now=HOUR)
+    assert folded.standing(person(folded, 1)).expired == 1  # the address before it counts again, the consent is gone
     state(made, fact(1, "contact", "", "mail"))
     assert counts(made, 1, "contact", "mail", now=1) == ""
 
@@ -178,6 +185,8 @@ def test_what_has_not_its_form_counts_for_nothing_whoever_wrote_it(made: Any) ->
         ("contact", "mail", "no address"), ("contact", "mail", "a@b\r\nBcc: c@d"), ("contact", "Not A Channel", "x"),
         ("word", "", "x" * 321), ("language", "", "klingon"), ("hours", "", "25:00-26:00"), ("voucher", "", "@moss2"),
         ("do-not-contact", "", " yes"), ("word", "", "\x1b[2J"),
+        ("card", "", "0"), ("card", "", "10000"), ("channel", "", "Mail!"),
+        ("zone", "", "/etc/passwd"), ("zone", "", "Asia/../Baku"), ("zone", "", "noon"), ("hours", "", "9-17"),
     ]  # fmt: skip
     made.write([*GROUP, *roster(1), *(record for f, k, v in wrong for record in fact(1, f, v, k))])
     state(made, *(fact(1, f, v, k, run=7) for f, k, v in wrong))
@@ -517,6 +526,9 @@ def test_what_is_no_position(text: str) -> None:
         ("tier=4", ("tier", "", "4")),
         ("language=pt-BR", ("language", "", "pt-BR")),
         ("voucher=@moss2", ("voucher", "", "@moss2")),
+        ("zone=Asia/Baku", ("zone", "", "Asia/Baku")),
+        ("channel=Signal", ("channel", "", "signal")),
+        ("card=7", ("card", "", "7")),
         ("phone=+49 (30) 123-45", ("contact", "phone", "+49 (30) 123-45")),
     ],
 )
@@ -529,6 +541,7 @@ def test_facts_as_typed(text: str, found: tuple[str, str, str]) -> None:
     [
         "canary", "=canary", "canary=x", "mail=canary", "mail=canary@", "minor=canary", "consent=canary", "tier=canary",
         "consent.canary=yes", "tier.canary=1", "phone=canary", "contact.Ä=canary", "language=canary", "hours=canary",
+        "zone=canary", "card=canary", "channel=can.ary",
         "word=" + "canary" * 60, "mail=canary@x\nBcc: y@z", "mail=can\u202eary@x",
     ],
 )  # fmt: skip

@@ -128,6 +128,22 @@ def test_the_word_is_read_from_a_file_and_shown_nowhere(kept: Machine) -> None:
     assert not any("bramblecanary" in one.out + one.err for one in (*told, refused))
 
 
+def test_what_is_said_can_have_an_end(kept: Machine) -> None:
+    kept.run("roster", "add", ROWAN, f"mail={MAIL}", "channel=mail", "zone=Asia/Baku", "--until", "2999-05-01")
+    assert people(kept)[ROWAN]["proposals"] == [
+        f"mail: {MAIL}, until 2999-05-01 23:59 UTC",
+        "channel: mail, until 2999-05-01 23:59 UTC",
+        "zone: Asia/Baku, until 2999-05-01 23:59 UTC",
+    ]
+    kept.run("roster", "confirm", "--all", opened=True)
+    kept.run("roster", "set", ROWAN, "consent.contact=yes", "--until", "2999-05-01", opened=True)
+    assert people(kept)[ROWAN]["consent"] == {"contact": "yes"}
+    add = ["roster", "add", ROWAN, "tier=1"]
+    for wrong, words in (("soon", "year-month-day"), ("2020-01-01", "over already"), ("9999-12-31", "year-month-day")):
+        assert words in kept.run(*add, "--until", wrong, code=2).err
+    assert "no such time zone" in kept.run("roster", "add", ROWAN, "zone=Canary/Canary", code=2).err
+
+
 def test_who_is_told_of_by_nobody_yet(kept: Machine) -> None:
     kept.run("roster", "add", "+1 000", "--platform", "signal", "phone=+1 000", "voucher=+1 001")
     done = kept.run("--json", "roster", "confirm", "+1 000", opened=True).done
