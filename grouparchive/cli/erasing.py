@@ -11,7 +11,7 @@ from pathlib import Path
 
 from grouparchive.durable import erase
 
-OURS = frozenset({"sources", "writer", "runs", "config.json"})
+OURS = frozenset({"sources", "writer", "runs", "campaigns", "config.json"})
 """All that a profile has in it. A new file of the profile belongs in one of these folders, or is added here."""
 
 _FIRST = ("sources", "seed", "local.key")

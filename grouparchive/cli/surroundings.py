@@ -129,6 +129,18 @@ class Run:
         own = config is not None and config.archive_id == archive.archive_id.hex()
         return Path(config.keys) if config and own and config.keys else None
 
+    def again(self, readers: list[Reader]) -> list[Reader]:
+        """The same archives as they are on the disk by now, with keys that were given before."""
+        keys = {reader.archive_id: reader for reader in readers}
+        found = [keys[archive.archive_id].over(archive) for archive in self.open() if archive.archive_id in keys]
+        make_twins(found)
+        return found
+
+    def fold_now(self, readers: list[Reader]) -> "Opened":
+        """Opened archives, folded to now."""
+        commits = [commit for reader in readers for commit in reader.commits]
+        return self._folded(readers, parse_moment("").resolved(commits), trusted=None)
+
     def fold(self, moment: str = "", *, trusted: str = "") -> "Opened":
         """The archives to read, opened and folded to a moment ("" is now).
 

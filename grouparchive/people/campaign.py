@@ -5,6 +5,7 @@ speak against it later holds them again. A campaign holds member ids only; handl
 What was sent is told by a journal of its own (`journal.py`), so that the campaign may be prepared anew at any time.
 """
 
+import hmac
 import secrets
 import time
 from collections import Counter
@@ -17,6 +18,7 @@ import msgspec
 from msgspec import Meta
 
 from grouparchive.crypto.files import open_file, seal_file
+from grouparchive.crypto.primitives import expand, lp
 from grouparchive.crypto.vaults import KeyRing, VaultKey, VaultPublicKey
 from grouparchive.durable import plain_reason, write_whole
 from grouparchive.errors import Damaged, GroupArchiveError, UsageError
@@ -27,6 +29,7 @@ from grouparchive.model.records import Ban, MemberId, Millis, Ref
 MAX_RELEASE_LINES = 1_000_000
 _LARGEST = 256 * 1024 * 1024
 _KIND = "campaign"
+_TAG = 32
 _CO_ADMIN = 100
 _MODERATOR = 50
 
@@ -88,8 +91,8 @@ class Decision(msgspec.Struct, frozen=True, kw_only=True):
 class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """The file. `key` names invitations and seals their journal; `left_out` counts who is not asked at all, by reason.
 
-    `via` names the sources that carry messages, the preferred one first; `link` is where the second message leads; `zone` tells
-    day from night for people of whom no zone is known.
+    `via` names the sources that carry messages, the preferred one first; `link` is where the second message leads, up to the
+    day `link_until`; `zone` tells day from night for people of whom no zone is known.
     """
 
     format: Literal[1] = 1
@@ -99,6 +102,7 @@ class Campaign(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     group: Ref
     via: tuple[str, ...] = ()
     link: str = ""
+    link_until: str = ""
     zone: str = ""
     key: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
     prepared: Millis
@@ -295,30 +299,42 @@ def campaign_path(plan: Path) -> Path:
     return plan.with_name(plan.name + ".invitations")
 
 
-def save_campaign(path: Path, campaign: Campaign, public: VaultPublicKey, *, epoch: int = 0) -> None:
+def save_campaign(path: Path, campaign: Campaign, public: VaultPublicKey, *, proof: bytes, epoch: int = 0) -> None:
     """Seal it to the content vault; the file is whole at any time.
+
+    Args:
+        path: where.
+        campaign: what.
+        public: the vault's key, which a thief of the machine has too.
+        proof: 32 bytes that only those have who opened the roster: what they did not save does not open.
+        epoch: of the key.
 
     Raises:
         GroupArchiveError: the disk refused.
     """
     payload = msgspec.json.encode(campaign)
-    sealed = seal_file(public, bytes.fromhex(campaign.archive_id), "content", epoch, _KIND, payload)
+    archive_id = bytes.fromhex(campaign.archive_id)
+    sealed = seal_file(public, archive_id, "content", epoch, _KIND, _tag(proof, archive_id, payload) + payload)
     try:
         write_whole(path, sealed)
     except OSError as error:
         raise GroupArchiveError(
             f"the invitations cannot be written: {plain_reason(error)}",
-            hint="Check free space and rights of the plan's folder.",
+            hint="Check free space and rights of the folder.",
         ) from error
 
 
-def load_campaign(path: Path, key: KeyRing | VaultKey, archive_id: bytes) -> Campaign:
-    """Open it.
+def _tag(proof: bytes, archive_id: bytes, payload: bytes) -> bytes:
+    return hmac.digest(expand(proof, b"ga1/campaign"), lp(archive_id, payload), "sha256")
+
+
+def load_campaign(path: Path, key: KeyRing | VaultKey, archive_id: bytes, *, proof: bytes) -> Campaign:
+    """Open it. `proof` as it was saved with.
 
     Raises:
         UsageError: there is none, or it is another kind of file.
         WrongSecret: it belongs to another archive.
-        Damaged: it was changed.
+        Damaged: it was changed, or made by somebody who could not open the roster.
     """
     try:
         with path.open("rb") as file:
@@ -326,14 +342,21 @@ def load_campaign(path: Path, key: KeyRing | VaultKey, archive_id: bytes) -> Cam
     except FileNotFoundError as error:
         raise UsageError(
             "no invitations are prepared for this plan",
-            hint="Prepare them first: grouparchive invite prepare PLAN",
+            hint="Prepare them first: grouparchive invite prepare GROUP|PLAN",
         ) from error
     except OSError as error:
         reason = (error.strerror or "unknown reason").lower()
         raise UsageError(f"the file with the invitations cannot be read: {reason}") from error
     if len(data) > _LARGEST:
         raise UsageError("the file with the invitations is too large to be one")
+    opened = open_file(data, key, archive_id, _KIND)
+    tag, payload = opened[:_TAG], opened[_TAG:]
+    if not hmac.compare_digest(tag, _tag(proof, archive_id, payload)):
+        raise Damaged(
+            "the file with the invitations was not made with this archive's secret; nobody was contacted",
+            hint="Somebody may have put it there. Move it away and run: grouparchive invite prepare",
+        )
     try:
-        return msgspec.json.decode(open_file(data, key, archive_id, _KIND), type=Campaign)
+        return msgspec.json.decode(payload, type=Campaign)
     except UNREADABLE as error:
         raise Damaged("the file with the invitations is damaged or of a newer version") from error

@@ -46,6 +46,7 @@ class Route:
     recipient: str = field(repr=False)
     language: str = ""
     proof: str = field(default="", repr=False)
+    card: bool = False  # the proof is the code of a card
     hours: Hours | None = None
 
 
@@ -100,7 +101,7 @@ class Router:
         self, facts: Mapping[tuple[str, str], str], way: str, lane: Lane, kind: Literal["invitation", "message"],
         channel: str, recipient: str,
     ) -> Route:  # fmt: skip
-        card = facts.get(("card", ""), "")
+        card, word = facts.get(("card", ""), ""), facts.get(("word", ""), "")
         return Route(
             way=way,
             lane=lane,
@@ -108,6 +109,7 @@ class Router:
             channel=channel,
             recipient=recipient,
             language=facts.get(("language", ""), ""),
-            proof=facts.get(("word", ""), "") or (self.code(int(card)) if card.isdecimal() else ""),
+            proof=word or (self.code(int(card)) if card.isdecimal() else ""),
+            card=not word,
             hours=hours_of(facts.get(("hours", ""), ""), facts.get(("zone", ""), ""), self.zone),
         )

@@ -126,6 +126,9 @@ def _texts(  # noqa: PLR0917 - one caller
 
     first = todo("warning" if campaign.kind == "warning" else "hello")
     if journal.status(first.key) in OPEN:
+        if first.step == "hello" and not route.proof:  # nothing would tell them that it is not the attacker who writes
+            counts["by-hand"] += not answers.said(invitee.member, "by-hand")
+            return [], []
         return [first], []
     if campaign.kind == "warning" or journal.status(first.key) not in DELIVERED:
         return [], []

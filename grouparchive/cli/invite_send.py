@@ -1,0 +1,281 @@
+"""`invite send|status|mark|pause|revoke`: the commands that reach out to people, and those that tell what came of it."""
+
+import datetime as dt
+
+import click
+
+from grouparchive.archive.attended import attend
+from grouparchive.cli import holds
+from grouparchive.cli.app import Command
+from grouparchive.cli.campaigns import KIND, WHAT, Meant, meant, sending
+from grouparchive.cli.output import many
+from grouparchive.cli.surroundings import start
+from grouparchive.errors import PlatformError, UsageError
+from grouparchive.model.ports import PersonalMessage
+from grouparchive.people.campaign import TIERS, Campaign
+from grouparchive.people.journal import OPEN, Word, answer, answers_path, message_key
+from grouparchive.people.sending import SendReport, refresh
+from grouparchive.people.sending import send as send_out
+from grouparchive.people.steps import pending
+from grouparchive.people.tally import status as tally
+
+NEW_GAPS = 3
+_STOPPED = {
+    "paused": "somebody paused this campaign",
+    "flood": "a platform objected to what is sent",
+    "bounces": "too many addresses were refused",
+    "complaints": "somebody complained",
+}
+_WORDS: dict[str, Word] = {
+    "replied": "replied",
+    "never": "never",
+    "complaint": "complaint",
+    "bounced": "bounced",
+    "told": "by-hand",
+    "back": "back",
+}
+_STOP_AT = 5  # addresses that give mail back, in one campaign
+
+
+@click.command(cls=Command)
+@WHAT
+@KIND
+@click.option("--once", is_flag=True, help="End when nothing is due soon, instead of waiting for it.")
+@click.option("--at-once", is_flag=True, help="Without pauses: for your own server, and for rehearsals.")
+@click.option("--resume", is_flag=True, help="Go on after it was paused or has stopped.")
+@click.pass_context
+def send(context: click.Context, *, what: str, kind: str | None, once: bool, at_once: bool, resume: bool) -> int:
+    r"""Write to everyone who is released and was not written to yet, co-admins first, slowly, inside the hours that are safe.
+
+    Leave it running, or stop it (Ctrl-C) and run it again at any time: nobody is written to twice. Before each message it looks
+    whether that person may still be asked. It stops by itself where a platform objects, or too many addresses are refused. Those
+    who have come back are then invited to their private rooms; those who answered get the link.
+
+    \b
+    Example:
+      grouparchive invite send way-back.plan
+      grouparchive invite send "Example group" --once
+    """
+    run = start(context)
+    here = meant(run, what, kind)
+    campaign = here.load()
+    if resume:
+        answer(answers_path(here.path), campaign, "resumed")
+    _spend(here, campaign)
+    with (
+        sending(here, campaign, wait=not once, paced=not at_once) as given,
+        run.output.progress("Sending") as progress,
+    ):
+
+        def tell(done: int, total: int, next_: int) -> None:
+            if next_:
+                progress.say(f"{done:,} of {total:,}; the next one at {_clock(next_)}")
+            else:
+                progress.count(done, total)
+
+        report = send_out(given, tell)
+    _spend(here, campaign)
+    _tell(here, campaign, report)
+    run.output.done(
+        sent=report.sent, already=report.already, refused=report.refused, in_doubt=report.in_doubt, waiting=report.waiting,
+        held=report.held, reasons=here.today(campaign).reasons(), unreachable=report.unreachable, by_hand=report.by_hand,
+        left=report.left, next=report.next, stopped=report.stopped,
+    )  # fmt: skip
+    if report.stopped and report.stopped != "paused":
+        raise PlatformError(
+            f"nothing more was sent: {_STOPPED.get(report.stopped, report.stopped)}",
+            hint="Look at the account first. To go on: grouparchive invite send ... --resume",
+        )
+    return NEW_GAPS if report.refused or report.in_doubt else 0
+
+
+def _tell(here: Meant, campaign: Campaign, report: SendReport) -> None:
+    output = here.run.output
+    output.line(f"{many(report.sent, 'message')} sent; {report.already:,} had been sent or answered before.")
+    for count, text in (
+        (report.refused, "refused by the platform"),
+        (report.in_doubt, "with unknown fate: not sent again by itself, look at the platform"),
+        (report.waiting, "wait until their people have come or answered"),
+        (report.left, "not sent yet"),
+        (report.held, "people are on hold"),
+        (report.by_hand, "people can only be told by a person"),
+        (report.unreachable, "people have no handle and no address in the roster"),
+    ):
+        if count:
+            output.line(f"  {count:,} {text}")
+    if report.next:
+        output.line(f"  The next one is due at {_clock(report.next)}: run this again then.")
+    if report.stopped == "paused":
+        output.line("  It is paused. To go on: --resume")
+    holds.tell(output, here.today(campaign).reasons())
+
+
+@click.command(cls=Command)
+@WHAT
+@KIND
+@click.pass_context
+def status(context: click.Context, what: str, kind: str | None) -> None:
+    r"""Show how far it is: who was written to, who answered, who is back, in counts. Asks the platform, sends nothing.
+
+    \b
+    Example:
+      grouparchive invite status way-back.plan
+    """
+    run = start(context)
+    here = meant(run, what, kind)
+    campaign = here.load()
+    with sending(here, campaign, wait=False, paced=True) as given:
+        if here.plan is None or given.places(here.scope.group):
+            refresh(given)
+        counts = tally(campaign, given.journal, here.answers(campaign))
+    names = ("people", "held", "released", "told", "replied", "linked", "reminded", "joined", "declined", "refused", "in_doubt")
+    shown = [one for one in counts if one.people]
+    used = [name for name in names if name in names[:4] or any(getattr(one, name) for one in shown)]
+    run.output.table(
+        ["who", *(name.replace("held", "on hold").replace("_", " ") for name in used)],
+        [(TIERS[one.tier], *(getattr(one, name) for name in used)) for one in shown],
+    )
+    for one in shown:
+        found = {name: getattr(one, name) for name in names}
+        run.output.event("tier", tier=TIERS[one.tier], invited=one.told, **found)
+    holds.tell(run.output, campaign.reasons())
+    stopped = here.answers(campaign).stopped
+    if stopped:
+        run.output.line(f"Nothing is sent at present: {_STOPPED[stopped]}.")
+    run.output.done(
+        people=sum(one.people for one in counts),
+        held=sum(one.held for one in counts),
+        reasons=campaign.reasons(),
+        invited=sum(one.told for one in counts),
+        replied=sum(one.replied for one in counts),
+        joined=sum(one.joined for one in counts),
+        stopped=stopped,
+    )
+
+
+@click.command(cls=Command)
+@WHAT
+@click.argument("people", nargs=-1, required=True, metavar="PERSON...")
+@KIND
+@click.option("--as", "word", type=click.Choice(list(_WORDS)), required=True, help="What is known of them.")
+@click.pass_context
+def mark(context: click.Context, *, what: str, people: tuple[str, ...], kind: str | None, word: str) -> None:
+    r"""Note what you know of people: that they answered, want no more, or were told by somebody.
+
+    replied: they get the link. never: they are not written to again, in this campaign or another one. told: somebody told them by
+    hand. bounced: their address gives mail back. back: they are in the group again. complaint: as never, and everything stops.
+    A running `invite send` takes it in before its next message.
+
+    \b
+    Example:
+      grouparchive invite mark way-back.plan @fern:example.org --as replied
+    """
+    run = start(context)
+    here = meant(run, what, kind)
+    campaign = here.load()
+    known = {one.member for one in campaign.invitees}
+    members = [here.opened.view.canonical(here.opened.person(one, "one of the people named")) for one in people]
+    if strangers := sum(one not in known for one in members):
+        raise UsageError(
+            f"{many(strangers, 'person', 'people')} of those named are not in this campaign; nothing was noted",
+            hint="`grouparchive roster list` shows who is in the group.",
+        )
+    path = answers_path(here.path)
+    answer(path, campaign, _WORDS[word], members)
+    if word in {"never", "complaint"}:
+        _state(here, [(one, "do-not-contact", "", "yes") for one in members])
+    if word == "complaint":
+        answer(path, campaign, "complaints")
+    if here.answers(campaign).count("bounced") >= _STOP_AT and word == "bounced":
+        answer(path, campaign, "bounces")
+    run.output.line(f"Noted of {many(len(members), 'person', 'people')}.")
+    run.output.done(marked=len(members))
+
+
+@click.command(cls=Command)
+@WHAT
+@KIND
+@click.pass_context
+def pause(context: click.Context, what: str, kind: str | None) -> None:
+    r"""Stop sending. A running `invite send` stops before its next message.
+
+    \b
+    Example:
+      grouparchive invite pause way-back.plan
+    """
+    run = start(context)
+    here = meant(run, what, kind)
+    answer(answers_path(here.path), here.load(), "paused")
+    run.output.line("Paused. To go on: grouparchive invite send ... --resume")
+    run.output.done()
+
+
+@click.command(cls=Command)
+@WHAT
+@click.argument("people", nargs=-1, metavar="[PERSON]...")
+@KIND
+@click.pass_context
+def revoke(context: click.Context, what: str, people: tuple[str, ...], kind: str | None) -> None:
+    r"""Take back invitations that nobody has answered yet: of the people named, or all. What was sent as text cannot be unsent.
+
+    \b
+    Example:
+      grouparchive invite revoke way-back.plan
+    """
+    run = start(context)
+    here = meant(run, what, kind)
+    campaign = here.load()
+    named = {here.opened.view.canonical(here.opened.person(one, "one of the people named")) for one in people}
+    taken = left = 0
+    with sending(here, campaign, wait=False, paced=True) as given:
+        for invitee, place, key in list(pending(campaign, given.journal)):
+            route = given.routes(invitee.member)
+            if (named and invitee.member not in named) or route is None or route.kind != "invitation":
+                continue
+            messenger = given.messengers[route.way]
+            undo = getattr(messenger, "revoke", None)
+            message = PersonalMessage(key=key, recipient=route.recipient, kind="invitation", place=given.places(place))
+            if undo is not None and undo(message):
+                given.journal.write(key, "revoked", time=given.clock.now())
+                taken += 1
+            else:
+                left += 1
+    run.output.line(f"{many(taken, 'invitation')} taken back; {left:,} stay: answered by now, or the platform cannot.")
+    run.output.note("Who was not invited yet may still be: pause it, or put them on hold, to prevent that.")
+    run.output.done(revoked=taken, left=left)
+
+
+# --- what the owner states -------------------------------------------------------------------------------------------------
+
+
+def _spend(here: Meant, campaign: Campaign) -> None:
+    """Words and codes that were said are spent: others may have read them. They are taken back, so that nobody says them again."""
+    with here.journal(campaign) as journal:
+        said = [
+            one.member
+            for one in campaign.invitees
+            if journal.status(message_key(campaign, one.member, "hello")) not in OPEN - {"doubt", "begun"}
+        ]
+    spent = [
+        (member, field, "", "")
+        for member in said
+        for field in ("word", "card")
+        if here.facts(member).get((field, "")) and field == _said(here, member)
+    ]
+    if spent:
+        _state(here, spent)
+
+
+def _said(here: Meant, member: str) -> str:
+    return "word" if here.facts(member).get(("word", "")) else "card"
+
+
+def _state(here: Meant, facts: list[tuple[str, str, str, str]]) -> None:
+    raise NotImplementedError
+
+
+def _clock(millis: int) -> str:
+    """A time of day of this computer, with the day where it is another one."""
+    when = dt.datetime.fromtimestamp(millis / 1000).astimezone()
+    today = dt.datetime.now().astimezone().date()
+    return when.strftime("%H:%M") if when.date() == today else when.strftime("%Y-%m-%d %H:%M")
