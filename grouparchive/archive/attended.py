@@ -69,6 +69,41 @@ def _missing(what: str) -> Damaged:
     )
 
 
+def roster_secrets(reader: Reader) -> dict[str, bytes]:
+    """The secrets "invite" and "card" that were made with the archive: those in the roster of the commit that holds the owner's
+    seed. What any machine wrote later under these names counts for nothing.
+
+    Raises:
+        WrongSecret: the content or the roster is not open.
+        Damaged: the commit that holds them is damaged, or another one claims to be it.
+    """
+    owner_seed(reader)
+    first = [one for one in reader.objects("content") if one[0].seq == 0 and one[0].proved]
+    holding = {
+        commit.writer
+        for commit, record in reader.decoded("content", first)
+        if isinstance(record, Secret)
+        and record.name == "owner"
+        and owner_public(bytes.fromhex(record.key)) == reader.archive.genesis.owner_pk
+    }
+    if len(holding) > 1:
+        raise Damaged(
+            "two machines claim to have made this archive, so messages cannot be signed or checked",
+            hint="See grouparchive writer list, and revoke the machine that you do not know.",
+        )
+    own = [one for one in reader.objects("roster") if one[0].seq == 0 and one[0].writer in holding]
+    found: dict[str, bytes] = {}
+    for _, record in reader.decoded("roster", own):
+        if isinstance(record, Secret):
+            found.setdefault(record.name, bytes.fromhex(record.key))
+    if not {"invite", "card"} <= found.keys():
+        raise Damaged(
+            "the secrets for messages and cards cannot be read: the archive's first commit is damaged or missing",
+            hint="Use another copy of the archive. Backups go on all the same.",
+        )
+    return found
+
+
 class OwnerSession:
     """One transaction of the owner. `store` objects, then `state` something; all of it stands or nothing does."""
 

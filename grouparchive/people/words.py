@@ -69,7 +69,6 @@ class Check(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     button: str
     words: str
     link: str
-    text: str
     genuine: str
     unaddressed: str
     none: str
