@@ -8,11 +8,10 @@ import contextlib
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
-from typing import Literal
 
 import msgspec
 
-from grouparchive.archive.chain import CommitInfo, Writer, put_writer, read_genesis
+from grouparchive.archive.chain import Writer, put_writer, read_genesis
 from grouparchive.archive.reader import Reader
 from grouparchive.archive.schema import begin, identity, open_database, storage, sweep
 from grouparchive.archive.statements import EpochKeys, Signed, Statements, append_statement, read_statements
@@ -34,37 +33,14 @@ def owner_seed(reader: Reader) -> bytes:
         WrongSecret: the content is not open.
         Damaged: the commit that holds it is damaged.
     """
-    return _birth(reader)[1]
-
-
-def invitation_secret(reader: Reader, name: Literal["invite", "card"]) -> bytes:
-    """A secret that the archive keeps among its people: to sign messages, or to make cards. 32 bytes.
-
-    Raises:
-        WrongSecret: one of the two vaults is not open.
-        Damaged: the commit that holds it is damaged.
-    """
-    born, _ = _birth(reader)
-    for _, record in reader.decoded("roster", [one for one in reader.objects("roster") if one[0] is born]):
-        if isinstance(record, Secret) and record.name == name:
-            return bytes.fromhex(record.key)
-    raise _missing("the key for messages to people")
-
-
-def _birth(reader: Reader) -> tuple[CommitInfo, bytes]:
-    """The commit that the archive was made with, and the owner's seed: what other machines call their first does not count."""
     first = [one for one in reader.objects("content") if one[0].seq == 0]
-    for commit, record in reader.decoded("content", first):
+    for _, record in reader.decoded("content", first):
         if isinstance(record, Secret) and record.name == "owner":
             seed = bytes.fromhex(record.key)
             if owner_public(seed) == reader.archive.genesis.owner_pk:
-                return commit, seed
-    raise _missing("the owner's key")
-
-
-def _missing(what: str) -> Damaged:
-    return Damaged(
-        f"{what} cannot be read: the archive's first commit is damaged or missing",
+                return seed
+    raise Damaged(
+        "the owner's key cannot be read: the archive's first commit is damaged or missing",
         hint="Use another copy of the archive. Backups go on all the same.",
     )
 

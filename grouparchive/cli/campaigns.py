@@ -5,12 +5,13 @@ import os
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any, Final, Literal
 
 import click
 
-from grouparchive.archive.attended import invitation_secret
+from grouparchive.archive.attended import roster_secrets
 from grouparchive.cli.files import make_folder
 from grouparchive.cli.surroundings import Opened, Run
 from grouparchive.errors import UsageError
@@ -20,6 +21,7 @@ from grouparchive.model.records import Member, MemberId, Ref
 from grouparchive.people import campaign as campaigns
 from grouparchive.people import words
 from grouparchive.people.campaign import Campaign, Scope
+from grouparchive.people.cards import Cards
 from grouparchive.people.journal import Answers, Journal, answer, answers, answers_path, journal_path
 from grouparchive.people.pacing import SMALL, Lane, Lanes
 from grouparchive.people.routes import Route, Router, Way
@@ -55,17 +57,17 @@ class Meant:
         """Whose archive it is."""
         return self.opened.readers[0].archive_id
 
-    @property
-    def proof(self) -> bytes:
-        """What only those have who opened the people's part."""
-        return invitation_secret(self.opened.readers[0], "invite")
+    @cached_property
+    def secrets(self) -> Mapping[str, bytes]:
+        """Those that only they have who opened the people's part: they prove that a campaign is ours, and make codes."""
+        return roster_secrets(self.opened.readers[0])
 
     def earlier(self) -> Campaign | None:
         """The campaign as it was prepared last, if it ever was."""
         if not self.path.exists():
             return None
         key = self.opened.readers[0].key("content")
-        return campaigns.load_campaign(self.path, key, self.archive_id, proof=self.proof)
+        return campaigns.load_campaign(self.path, key, self.archive_id, proof=self.secrets["invite"])
 
     def load(self) -> Campaign:
         """The campaign, with what speaks against it today: restrictions count from any backup, also the newest."""
@@ -90,7 +92,7 @@ class Meant:
         if self.plan is None:
             make_folder(self.path.parent)
         key = self.opened.readers[0].key("content")
-        campaigns.save_campaign(self.path, campaign, key.public, proof=self.proof, epoch=key.epoch)
+        campaigns.save_campaign(self.path, campaign, key.public, proof=self.secrets["invite"], epoch=key.epoch)
 
     def journal(self, campaign: Campaign) -> Journal:
         """What was sent."""
@@ -152,6 +154,7 @@ def router(here: Meant, campaign: Campaign) -> Router:
         inviting=target if target and "invitation" in target.kinds else None,
         via=tuple(way(here.run, name) for name in campaign.via),
         zone=campaign.zone,
+        code=lambda number: Cards(here.secrets["card"], here.archive_id).card(number).code,
     )
 
 
@@ -178,9 +181,7 @@ def routes(here: Meant, found: Router) -> Callable[[MemberId], Route | None]:
     return route
 
 
-def lanes(
-    campaign: Campaign, found: Router, journal: Journal | None, *, people: int, paced: bool
-) -> Lanes:
+def lanes(campaign: Campaign, found: Router, journal: Journal | None, *, people: int, paced: bool) -> Lanes:
     """The pacing of a campaign to so many people."""
     paces: dict[Lane, Pace] = {}
     for one in (*found.via, *([found.inviting] if found.inviting else [])):

@@ -54,12 +54,14 @@ for _command in (send, status, mark, pause, revoke):
 @WHAT
 @KIND
 @click.option("--release", metavar="all|FILE", help="Whom to release: everyone, or a list, one id or handle a line.")
-@click.option("--via", metavar="NAME", multiple=True, help="A source that carries messages, such as your mail. Repeatable.")
+@click.option(
+    "--via", metavar="NAME", multiple=True, help="A source that carries messages, such as your mail. Repeatable."
+)
 @click.option("--link", metavar="URL", help="Where the second message leads, to those who have answered.")
 @click.option("--link-until", metavar="DAY", help="The day after which the link stops working, such as 2027-05-01.")
 @click.option("--timezone", metavar="ZONE", help="Tells day from night for people who gave no time zone: Asia/Baku.")
 @click.pass_context
-def prepare(  # noqa: PLR0913 - one a decision
+def prepare(
     context: click.Context,
     *,
     what: str,
@@ -169,7 +171,9 @@ def _ways(output: Output, here: Meant, campaign: Campaign, found: object) -> tup
     for name, count in sorted(ways.items()):
         output.line(f"  {name}: {count:,}")
     if seconds >= 60:
-        output.line(f"  sending takes about {duration(seconds)}, slowly on purpose: it can be left alone, and goes on after a stop")
+        output.line(
+            f"  sending takes about {duration(seconds)}, slowly on purpose: it can be left alone, and goes on after a stop"
+        )
     return ways, seconds
 
 

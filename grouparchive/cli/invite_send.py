@@ -4,16 +4,18 @@ import datetime as dt
 
 import click
 
-from grouparchive.archive.attended import attend
+from grouparchive.archive.writer import clock
 from grouparchive.cli import holds
 from grouparchive.cli.app import Command
 from grouparchive.cli.campaigns import KIND, WHAT, Meant, meant, sending
 from grouparchive.cli.output import many
+from grouparchive.cli.roster_facts import Statement
 from grouparchive.cli.surroundings import start
-from grouparchive.errors import PlatformError, UsageError
+from grouparchive.errors import GroupArchiveError, PlatformError, UsageError
 from grouparchive.model.ports import PersonalMessage
+from grouparchive.model.records import Fact, FactField, MemberId
 from grouparchive.people.campaign import TIERS, Campaign
-from grouparchive.people.journal import OPEN, Word, answer, answers_path, message_key
+from grouparchive.people.journal import Word, answer, answers_path, message_key
 from grouparchive.people.sending import SendReport, refresh
 from grouparchive.people.sending import send as send_out
 from grouparchive.people.steps import pending
@@ -48,8 +50,8 @@ def send(context: click.Context, *, what: str, kind: str | None, once: bool, at_
     r"""Write to everyone who is released and was not written to yet, co-admins first, slowly, inside the hours that are safe.
 
     Leave it running, or stop it (Ctrl-C) and run it again at any time: nobody is written to twice. Before each message it looks
-    whether that person may still be asked. It stops by itself where a platform objects, or too many addresses are refused. Those
-    who have come back are then invited to their private rooms; those who answered get the link.
+    whether that person may still be asked. It stops by itself where a platform objects, or too many addresses are refused.
+    Those who have come back are then invited to their private rooms; those who answered get the link.
 
     \b
     Example:
@@ -128,7 +130,19 @@ def status(context: click.Context, what: str, kind: str | None) -> None:
         if here.plan is None or given.places(here.scope.group):
             refresh(given)
         counts = tally(campaign, given.journal, here.answers(campaign))
-    names = ("people", "held", "released", "told", "replied", "linked", "reminded", "joined", "declined", "refused", "in_doubt")
+    names = (
+        "people",
+        "held",
+        "released",
+        "told",
+        "replied",
+        "linked",
+        "reminded",
+        "joined",
+        "declined",
+        "refused",
+        "in_doubt",
+    )
     shown = [one for one in counts if one.people]
     used = [name for name in names if name in names[:4] or any(getattr(one, name) for one in shown)]
     run.output.table(
@@ -162,8 +176,8 @@ def status(context: click.Context, what: str, kind: str | None) -> None:
 def mark(context: click.Context, *, what: str, people: tuple[str, ...], kind: str | None, word: str) -> None:
     r"""Note what you know of people: that they answered, want no more, or were told by somebody.
 
-    replied: they get the link. never: they are not written to again, in this campaign or another one. told: somebody told them by
-    hand. bounced: their address gives mail back. back: they are in the group again. complaint: as never, and everything stops.
+    replied: they get the link. never: they are not written to again, in this campaign or another one. told: somebody told them
+    by hand. bounced: their address gives mail back. back: they are in the group again. complaint: as never, and all stops.
     A running `invite send` takes it in before its next message.
 
     \b
@@ -177,18 +191,18 @@ def mark(context: click.Context, *, what: str, people: tuple[str, ...], kind: st
     members = [here.opened.view.canonical(here.opened.person(one, "one of the people named")) for one in people]
     if strangers := sum(one not in known for one in members):
         raise UsageError(
-            f"{many(strangers, 'person', 'people')} of those named are not in this campaign; nothing was noted",
+            f"{strangers:,} of those named are not in this campaign; nothing was noted",
             hint="`grouparchive roster list` shows who is in the group.",
         )
     path = answers_path(here.path)
     answer(path, campaign, _WORDS[word], members)
     if word in {"never", "complaint"}:
-        _state(here, [(one, "do-not-contact", "", "yes") for one in members])
+        _state(here, [(one, "do-not-contact", "yes") for one in members])
     if word == "complaint":
         answer(path, campaign, "complaints")
     if here.answers(campaign).count("bounced") >= _STOP_AT and word == "bounced":
         answer(path, campaign, "bounces")
-    run.output.line(f"Noted of {many(len(members), 'person', 'people')}.")
+    run.output.line(f"Noted of {len(members):,} people.")
     run.output.done(marked=len(members))
 
 
@@ -249,29 +263,34 @@ def revoke(context: click.Context, what: str, people: tuple[str, ...], kind: str
 
 
 def _spend(here: Meant, campaign: Campaign) -> None:
-    """Words and codes that were said are spent: others may have read them. They are taken back, so that nobody says them again."""
+    """Words and codes that were said are spent, as others may have read them: take them back, so that they are said once."""
     with here.journal(campaign) as journal:
         said = [
             one.member
             for one in campaign.invitees
-            if journal.status(message_key(campaign, one.member, "hello")) not in OPEN - {"doubt", "begun"}
+            if journal.status(message_key(campaign, one.member, "hello")) in {"sent", "already", "begun", "doubt"}
         ]
-    spent = [
-        (member, field, "", "")
-        for member in said
-        for field in ("word", "card")
-        if here.facts(member).get((field, "")) and field == _said(here, member)
+    facts = [(member, here.facts(member)) for member in said]
+    spent: list[tuple[MemberId, FactField, str]] = [
+        (member, "word" if known.get(("word", "")) else "card", "")
+        for member, known in facts
+        if known.get(("word", "")) or known.get(("card", ""))
     ]
-    if spent:
+    if not spent:
+        return
+    try:
         _state(here, spent)
+    except GroupArchiveError as error:
+        here.run.output.warn(f"the words that were used could not be marked as used: {error.message}. {error.hint}")
 
 
-def _said(here: Meant, member: str) -> str:
-    return "word" if here.facts(member).get(("word", "")) else "card"
-
-
-def _state(here: Meant, facts: list[tuple[str, str, str, str]]) -> None:
-    raise NotImplementedError
+def _state(here: Meant, facts: list[tuple[MemberId, FactField, str]]) -> None:
+    """Put something about people into the archive, so that it counts."""
+    statement = Statement(here.opened)
+    statement.facts += [
+        Fact(member=statement.name(member), field=field, value=value, time=clock()) for member, field, value in facts
+    ]
+    statement.sign()
 
 
 def _clock(millis: int) -> str:

@@ -115,7 +115,7 @@ def set_(context: click.Context, *, handle: str, settings: tuple[str, ...], unti
     """
     run = start(context)
     opened = _owner(run)
-    statement = _Statement(opened)
+    statement = Statement(opened)
     who = statement.name(opened.person(handle, "the person named"))
     facts = _facts(
         run,
@@ -162,7 +162,7 @@ def confirm(context: click.Context, handles: tuple[str, ...], *, everything: boo
             return fact.field not in _NEVER_IN_BULK and not _lifts(standing, fact)
         return not asks or run.secrets.choose("  Is that right?", missing="a decision", option="--all")
 
-    statement = _Statement(opened)
+    statement = Statement(opened)
     left = 0
     for person in dict.fromkeys(named or opened.view.members):
         standing = opened.view.standing(person)
@@ -197,7 +197,7 @@ def _wanted(standing: Standing, person: MemberId, *, named: bool) -> list[Fact]:
     return wanted
 
 
-class _Statement:
+class Statement:
     """What the owner is about to state: who is meant, under ids made for it alone, and what is said of them."""
 
     def __init__(self, opened: Opened) -> None:

@@ -190,7 +190,7 @@ class Story:
         """The human decision, recorded; then one invitation for each."""
         self.screen.heading("Invite: everyone is on hold until a person decides")
         self.unlocked("invite", "prepare", PLAN, "--release", "all")
-        self.unlocked("invite", "send", PLAN)
+        self.unlocked("invite", "send", PLAN, "--at-once")
 
     def arrive(self) -> None:
         """What the invited see, and that they come by their own decision."""
@@ -214,7 +214,7 @@ class Story:
         self.rooms = self._below(coming[0].token)
         joined = sum(self._each(lambda account: self._join(account, self.rooms), coming))
         screen.fact(f"{len(coming)} of them accept, by their own client, and enter {joined} times into open rooms.")
-        self.unlocked("invite", "send", PLAN)
+        self.unlocked("invite", "send", PLAN, "--at-once")
         inner = [account for account in coming if account.level >= 50]
         more = self._each(self._invites, inner)
         places = {place for found in more for place in found}

@@ -235,16 +235,16 @@ def test_forged_invitations_are_not_sent(ours: Computer, tmp_path: Path) -> None
         )
         forged = Campaign(
             archive_id=archive.archive_id.hex(),
-            plan="00" * 32,
+            plan=opened.digest(),  # which a thief does not know either
             group=opened.group,
             key="11" * 32,
             prepared=1,
             invitees=everyone,
             decisions=(Decision(time=1, by="all", released=len(everyone)),),
         )
-        save_campaign(campaign_path(plan), forged, public)
+        save_campaign(campaign_path(plan), forged, public, proof=bytes(32))
     for command in ("send", "status", "prepare"):
-        assert "another" in ours.run("invite", command, plan, opened=True, code=2).err
+        assert "nobody was contacted" in ours.run("invite", command, plan, opened=True, code=13).err
     assert all(not world.sync_of(f"@rowan{at}:sandbox").invitations for at in range(6))
     campaign_path(plan).unlink()
     ours.run("invite", "prepare", plan, "--release", "all", opened=True)

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 from adversary_kit import PASSPHRASE, Computer
 
+from grouparchive.archive.attended import roster_secrets
 from grouparchive.archive.create import create_archive
 from grouparchive.archive.fold import Moment, fold
 from grouparchive.archive.home import WriterHome
@@ -220,7 +221,8 @@ class Garden:
             reader = archive.unlock(Passphrase(PASSPHRASE))
             plan = planfile.load(self.plan, reader.key("content"), archive_id=archive.archive_id)
             view = fold([reader])
-            campaign = load_campaign(campaign_path(self.plan), reader.key("content"), archive.archive_id)
+            proof = roster_secrets(reader)["invite"]
+            campaign = load_campaign(campaign_path(self.plan), reader.key("content"), archive.archive_id, proof=proof)
             held = {view.members[view.canonical(one.member)].native: one.held for one in campaign.invitees}
             view.close()
         return plan, held

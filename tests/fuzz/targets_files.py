@@ -1,6 +1,7 @@
 """Fuzz targets: what `restore`, `people` and `cli` read."""
 
 import functools
+import hmac
 import json
 import zlib
 from collections.abc import Callable
@@ -16,11 +17,11 @@ from grouparchive.archive.home import WriterHome
 from grouparchive.cli import plan_words
 from grouparchive.cli.profile import Profile
 from grouparchive.crypto.files import SealedLog, seal_file
-from grouparchive.crypto.primitives import expand
+from grouparchive.crypto.primitives import expand, lp
 from grouparchive.model import plan as p
 from grouparchive.model.records import Channel
 from grouparchive.people.campaign import Campaign, Decision, Invitee, load_campaign, read_release
-from grouparchive.people.invites import InviteJournal
+from grouparchive.people.journal import Journal as CampaignJournal
 from grouparchive.restore import metadata, planfile
 from grouparchive.restore.journal import Journal
 from grouparchive.restore.keys import journal_key
@@ -103,10 +104,14 @@ def plan(data: bytes) -> None:
 json_target("plan-inside", plan, as_json(PLAN))
 
 
+PROOF = b"p" * 32
+
+
 def campaign(data: bytes) -> None:
-    found = load_campaign(
-        written("some.campaign", seal_file(VAULT.public, ID, "content", 0, "campaign", data)), VAULT, ID
-    )
+    """As if a thief had also the secret that proves it."""
+    payload = hmac.digest(expand(PROOF, b"ga1/campaign"), lp(ID, data), "sha256") + data
+    path = written("some.campaign", seal_file(VAULT.public, ID, "content", 0, "campaign", payload))
+    found = load_campaign(path, VAULT, ID, proof=PROOF)
     msgspec.json.encode(found)
 
 
@@ -133,7 +138,7 @@ json_target("plan-journal-entry", plan_journal, ["begun", "1" * 32], ["done", "1
 def invite_journal(data: bytes) -> None:
     context = b"invitations " + CAMPAIGN.archive_id.encode()
     key = expand(bytes.fromhex(CAMPAIGN.key), b"ga1/invitations")
-    with InviteJournal(in_a_log("invites.journal", key, context, data), CAMPAIGN) as journal:
+    with CampaignJournal(in_a_log("invites.journal", key, context, data), CAMPAIGN) as journal:
         journal.status("1" * 32)
 
 

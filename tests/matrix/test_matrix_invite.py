@@ -18,8 +18,11 @@ from grouparchive.errors import NotFound, Refused
 from grouparchive.model.plan import CreateChannel, CreateGroup, Outcome, Person, Plan, Policy
 from grouparchive.model.ports import PersonalMessage
 from grouparchive.model.records import Channel, Membership
-from grouparchive.people.campaign import EVERYONE, Campaign, prepare
-from grouparchive.people.invites import InviteJournal, SendReport, send
+from grouparchive.people.campaign import EVERYONE, Campaign, Scope, prepare
+from grouparchive.people.journal import Answers, Journal
+from grouparchive.people.pacing import AT_ONCE, Lanes
+from grouparchive.people.routes import Route
+from grouparchive.people.sending import Live, Sending, SendReport, send
 from grouparchive.platforms.matrix.messenger import MatrixMessenger
 
 pytestmark = pytest.mark.homeserver
@@ -66,7 +69,22 @@ def campaign(numbers: range) -> Campaign:
         )
         for number in numbers
     ]
-    return prepare(plan, people, [], release=EVERYONE)
+    return prepare(Scope.of_plan(plan), people, [], release=EVERYONE)
+
+
+def sending(
+    asked: Campaign, journal: Journal, messenger: MatrixMessenger, native: Callable[[str], str], rooms: dict[str, str]
+) -> Sending:
+    def route(member: str) -> Route:
+        return Route(
+            way="home", lane="home/invitation", kind="invitation", channel="matrix", recipient=native(member)
+        )  # fmt: skip
+
+    live = Live(asked, Answers(asked, []))
+    return Sending(
+        journal=journal, live=lambda: live, stop=pytest.fail, messengers={"home": messenger}, routes=route,
+        places=rooms.__getitem__, letter=pytest.fail, lanes=Lanes(bytes(32), paces={"home/invitation": AT_ONCE}),
+    )  # fmt: skip
 
 
 class Line(httpx.BaseTransport):
@@ -105,10 +123,10 @@ class Community:
 
     def send(self, asked: Campaign, line: Line | None = None) -> SendReport:
         with (
-            InviteJournal(self.journal, asked) as journal,
+            Journal(self.journal, asked) as journal,
             closing(MatrixMessenger(self.admin.source(), transport=line)) as messenger,
         ):
-            return send(asked, journal, messenger, natives=self.native, places=self.rooms.__getitem__)
+            return send(sending(asked, journal, messenger, self.native, self.rooms))
 
     def native(self, member: str) -> str:
         return str(self.guests[int(member, 16)].handle)
@@ -177,7 +195,10 @@ from pathlib import Path
 import httpx, msgspec
 from grouparchive.model.ports import Source
 from grouparchive.people.campaign import Campaign
-from grouparchive.people.invites import InviteJournal, send
+from grouparchive.people.journal import Answers, Journal
+from grouparchive.people.pacing import AT_ONCE, Lanes
+from grouparchive.people.routes import Route
+from grouparchive.people.sending import Live, Sending, send
 from grouparchive.platforms.matrix.messenger import MatrixMessenger
 
 given = json.load(sys.stdin)
@@ -196,16 +217,24 @@ class Line(httpx.HTTPTransport):
         point()
         return answer
 
-class Journal(InviteJournal):
-    def write(self, *words):
-        super().write(*words)
+class Watched(Journal):
+    def write(self, *words, **more):
+        super().write(*words, **more)
         point()
 
 asked = msgspec.json.decode(given["campaign"], type=Campaign)
 source = msgspec.convert(given["source"], Source)
-with Journal(Path(given["journal"]), asked) as journal:
+def route(member):
+    handle = given["handles"][int(member, 16)]
+    return Route(way="home", lane="home/invitation", kind="invitation", channel="matrix", recipient=handle)
+
+live = Live(asked, Answers(asked, []))
+with Watched(Path(given["journal"]), asked) as journal:
     messenger = MatrixMessenger(source, transport=Line())
-    send(asked, journal, messenger, natives=lambda m: given["handles"][int(m, 16)], places=given["rooms"].__getitem__)
+    send(Sending(
+        journal=journal, live=lambda: live, stop=print, messengers={"home": messenger}, routes=route,
+        places=given["rooms"].__getitem__, letter=print, lanes=Lanes(bytes(32), paces={"home/invitation": AT_ONCE}),
+    ))
 """
 
 

@@ -1,6 +1,6 @@
 import os
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import msgspec
 import pytest
@@ -15,6 +15,7 @@ from grouparchive.people.campaign import (
     EVERYONE,
     Campaign,
     Release,
+    Scope,
     as_of_now,
     campaign_path,
     load_campaign,
@@ -22,7 +23,11 @@ from grouparchive.people.campaign import (
     read_release,
     save_campaign,
 )
-from grouparchive.people.invites import InviteJournal, SendReport, journal_path, refresh, send, status
+from grouparchive.people.journal import Answers, Journal, journal_path
+from grouparchive.people.pacing import AT_ONCE, Lanes
+from grouparchive.people.routes import Route
+from grouparchive.people.sending import Live, Sending, SendReport, refresh, send
+from grouparchive.people.tally import status
 
 SPACE, OPEN, PRIVATE = "!space", "!open", "!private"
 
@@ -57,6 +62,10 @@ PLAN = Plan(
 )
 
 
+SCOPE = Scope.of_plan(PLAN)
+PROOF = b"p" * 32
+
+
 def person(number: int, *channels: str, level: int = 0, admin: bool = False, state: str = "join") -> Person:
     memberships = tuple(
         Membership(channel=ref, member=member(number), level=level, state=state)  # type: ignore[arg-type]
@@ -83,7 +92,7 @@ BANS = [
 
 
 def campaign(release: Release | None = None, earlier: Campaign | None = None, now: int = 5000) -> Campaign:
-    return prepare(PLAN, PEOPLE, BANS, release=release, earlier=earlier, now=now)
+    return prepare(SCOPE, PEOPLE, BANS, release=release, earlier=earlier, now=now)
 
 
 class Rooms:
@@ -119,9 +128,26 @@ class Rooms:
         pass
 
 
+def sending(  # what `send` needs, over an imaginary server
+    journal: Journal, plan: Campaign, rooms: Rooms, *, natives: Any = native, places: Any = lambda ref: ref + "-new"
+) -> Sending:
+    def route(one: str) -> Route | None:
+        handle = natives(one)
+        if not handle:
+            return None
+        return Route(way="home", lane="home/invitation", kind="invitation", channel="imaginary", recipient=handle)
+
+    live = Live(plan, Answers(plan, []))
+    lanes = Lanes(b"k" * 32, journal.sent(), paces={"home/invitation": AT_ONCE})
+    return Sending(
+        journal=journal, live=lambda: live, stop=pytest.fail, messengers={"home": rooms}, routes=route, places=places,
+        letter=pytest.fail, lanes=lanes,
+    )  # fmt: skip
+
+
 def run(folder: Path, plan: Campaign, rooms: Rooms) -> SendReport:
-    with InviteJournal(folder / "journal", plan) as journal:
-        return send(plan, journal, rooms, natives=native, places=lambda ref: ref + "-new")
+    with Journal(folder / "journal", plan) as journal:
+        return send(sending(journal, plan, rooms))
 
 
 def test_everyone_is_on_hold_until_a_person_decides(tmp_path: Path) -> None:
@@ -135,7 +161,7 @@ def test_everyone_is_on_hold_until_a_person_decides(tmp_path: Path) -> None:
 
 def test_co_admins_come_first_and_the_banned_and_ourselves_never() -> None:
     found = campaign()
-    assert [(one.tier, int(one.member, 16)) for one in found.invitees] == [(1, 4), (2, 3), (3, 2), (3, 7)]
+    assert [(one.tier, int(one.member, 16)) for one in found.invitees] == [(1, 4), (2, 3), (4, 2), (4, 7)]
     assert found.left_out == {"own-account": 1, "banned": 2, "not-joined": 1}
     assert {int(one.member, 16): one.places for one in found.invitees} == {
         4: (SPACE,),
@@ -159,7 +185,7 @@ def test_a_release_is_recorded_with_its_time_and_kept() -> None:
 
 
 def test_a_campaign_belongs_to_one_plan() -> None:
-    other = prepare(Plan(**{**_fields(PLAN), "moment": 2000}), PEOPLE, BANS)
+    other = prepare(Scope.of_plan(Plan(**{**_fields(PLAN), "moment": 2000})), PEOPLE, BANS)
     with pytest.raises(UsageError, match="another plan"):
         campaign(earlier=other)
 
@@ -197,7 +223,7 @@ def test_every_hold_is_overruled_by_something_or_by_nothing() -> None:
 @pytest.mark.parametrize("release", [EVERYONE, Release(by="list", members=frozenset({member(2)}))])
 @pytest.mark.parametrize("hold", get_args(Hold))
 def test_what_a_release_overrules(release: Release, hold: Hold) -> None:
-    [one] = prepare(PLAN, held_for("consent-unknown", hold), [], release=release, now=1).invitees
+    [one] = prepare(SCOPE, held_for("consent-unknown", hold), [], release=release, now=1).invitees
     free = hold in SOFT or (hold in BY_NAME and release.by == "list")
     assert one.held is not free
     assert one.reasons == (() if free else ("consent-unknown", hold))
@@ -206,12 +232,12 @@ def test_what_a_release_overrules(release: Release, hold: Hold) -> None:
 
 def test_a_list_releases_nobody_else() -> None:
     other = Release(by="list", members=frozenset({member(3)}))
-    assert prepare(PLAN, held_for("minor"), [], release=other, now=1).reasons() == {"minor": 1}
+    assert prepare(SCOPE, held_for("minor"), [], release=other, now=1).reasons() == {"minor": 1}
 
 
 def test_what_speaks_against_somebody_later_holds_them_again(tmp_path: Path) -> None:
     people = held_for(*SOFT)
-    released = prepare(PLAN, people, [], release=EVERYONE, now=1)
+    released = prepare(SCOPE, people, [], release=EVERYONE, now=1)
     assert released.reasons() == {}
     assert as_of_now(released, people) == released
     for hold in (*BY_NAME, *NEVER):
@@ -220,20 +246,20 @@ def test_what_speaks_against_somebody_later_holds_them_again(tmp_path: Path) -> 
         rooms = Rooms()
         assert run(tmp_path, again, rooms) == SendReport(held=1)
         assert rooms.delivered == []
-        later = prepare(PLAN, held_for(*SOFT, hold), [], release=EVERYONE, earlier=released, now=2)
+        later = prepare(SCOPE, held_for(*SOFT, hold), [], release=EVERYONE, earlier=released, now=2)
         assert later.reasons() == {hold: 1}
     assert run(tmp_path, as_of_now(again, people), Rooms()).sent == 1
 
 
 def test_somebody_against_whom_nothing_speaks_waits_all_the_same() -> None:
-    assert prepare(PLAN, held_for(), [], now=1).reasons() == {"not-released": 1}
+    assert prepare(SCOPE, held_for(), [], now=1).reasons() == {"not-released": 1}
 
 
 def test_a_power_that_no_backup_proves_puts_nobody_first() -> None:
     people = [msgspec.structs.replace(person(2, SPACE, OPEN, level=100), unproved=(SPACE, OPEN))]
-    assert [one.tier for one in prepare(PLAN, people, []).invitees] == [3]
+    assert [one.tier for one in prepare(SCOPE, people, []).invitees] == [4]
     people = [msgspec.structs.replace(person(2, SPACE, OPEN, level=100), unproved=(SPACE,))]
-    assert [one.tier for one in prepare(PLAN, people, []).invitees] == [1]
+    assert [one.tier for one in prepare(SCOPE, people, []).invitees] == [1]
 
 
 def test_each_is_invited_once_in_the_order_of_tiers(tmp_path: Path) -> None:
@@ -312,42 +338,37 @@ def test_status_counts_people_by_tier(tmp_path: Path) -> None:
     released, rooms = campaign(Release(by="list", members=frozenset({member(4), member(3)}))), Rooms()
     run(tmp_path, released, rooms)
     rooms.state[SPACE + "-new", native(member(4))] = "joined"
-    with InviteJournal(tmp_path / "journal", released) as journal:
-        refresh(released, journal, rooms, natives=native, places=lambda ref: ref + "-new")
-        one, two, three = status(released, journal)
-    assert (one.people, one.released, one.invited, one.joined) == (1, 1, 1, 1)
-    assert (two.people, two.held, two.invited, two.joined) == (1, 0, 1, 0)
-    assert (three.people, three.held, three.invited) == (2, 2, 0)
+    with Journal(tmp_path / "journal", released) as journal:
+        refresh(sending(journal, released, rooms))
+        one, two, three, four = status(released, journal, Answers(released, []))
+    assert (one.people, one.released, one.told, one.joined) == (1, 1, 1, 1)
+    assert (two.people, two.held, two.told, two.joined) == (1, 0, 1, 0)
+    assert three.people == 0
+    assert (four.people, four.held, four.told) == (2, 2, 0)
 
 
 def test_before_the_group_is_rebuilt_nobody_is_asked(tmp_path: Path) -> None:
     released, rooms = campaign(EVERYONE), Rooms()
-    with InviteJournal(tmp_path / "journal", released) as journal, pytest.raises(UsageError, match="not there yet"):
-        send(released, journal, rooms, natives=native, places=lambda _: "")
+    with Journal(tmp_path / "journal", released) as journal, pytest.raises(UsageError, match="not there yet"):
+        send(sending(journal, released, rooms, places=lambda _: ""))
     assert rooms.delivered == []
 
 
 def test_who_has_no_handle_is_counted_and_the_others_are_asked(tmp_path: Path) -> None:
     released, rooms = campaign(EVERYONE), Rooms()
-    with InviteJournal(tmp_path / "journal", released) as journal:
-        report = send(
-            released,
-            journal,
-            rooms,
-            natives=lambda one: "" if one == member(3) else native(one),
-            places=lambda ref: ref,
-        )
-    assert report == SendReport(sent=3, waiting=1, unreachable=1)
+    with Journal(tmp_path / "journal", released) as journal:
+        report = send(sending(journal, released, rooms, natives=lambda one: "" if one == member(3) else native(one)))
+    assert report == SendReport(sent=3, unreachable=1)
 
 
 def test_the_files_tell_nothing_about_anybody(tmp_path: Path) -> None:
     root = VaultKey.from_root(os.urandom(32))
     released, rooms = campaign(EVERYONE), Rooms()
     path = campaign_path(tmp_path / "plan")
-    save_campaign(path, released, root.public)
-    with InviteJournal(journal_path(path), released) as journal:
-        send(released, journal, rooms, natives=native, places=lambda ref: ref)
-    assert load_campaign(path, root, bytes.fromhex(released.archive_id)) == released
+    save_campaign(path, released, root.public, proof=PROOF)
+    with Journal(journal_path(path), released) as journal:
+        send(sending(journal, released, rooms))
+    assert load_campaign(path, root, bytes.fromhex(released.archive_id), proof=PROOF) == released
     assert sorted(file.name for file in tmp_path.iterdir()) == ["plan.invitations", "plan.invitations.journal"]
     for file in tmp_path.iterdir():
         data = file.read_bytes()
@@ -360,15 +381,15 @@ def test_a_campaign_file_that_is_not_ours_is_told_apart(tmp_path: Path) -> None:
     root = VaultKey.from_root(os.urandom(32))
     path = tmp_path / "x"
     with pytest.raises(UsageError, match="no invitations are prepared"):
-        load_campaign(path, root, bytes(32))
+        load_campaign(path, root, bytes(32), proof=PROOF)
     path.write_bytes(b"something else")
     with pytest.raises(UsageError):
-        load_campaign(path, root, bytes(32))
-    save_campaign(path, campaign(), root.public)
+        load_campaign(path, root, bytes(32), proof=PROOF)
+    save_campaign(path, campaign(), root.public, proof=PROOF)
     with pytest.raises(WrongSecret):
-        load_campaign(path, root, bytes(32))
+        load_campaign(path, root, bytes(32), proof=PROOF)
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
     with pytest.raises(Damaged):
-        load_campaign(path, root, bytes.fromhex(PLAN.archive_id))
+        load_campaign(path, root, bytes.fromhex(PLAN.archive_id), proof=PROOF)

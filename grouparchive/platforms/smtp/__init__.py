@@ -3,10 +3,10 @@ that live in mail are the platform `mail`.
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from grouparchive.errors import UsageError
-from grouparchive.model.ports import Check, Connector, Identify, Messenger, OpenBlob, Option, Source, Target
+from grouparchive.model.ports import Check, Connector, Identify, Messenger, OpenBlob, Option, Pace, Source, Target
 from grouparchive.model.records import AnyRecord, Message, RoomKey
 
 # ruff: noqa: PLC0415 - parts are imported when they are opened, see below
@@ -29,6 +29,11 @@ class SmtpPlatform:
         "ca-file": Option(
             help="the certificate authority of your own server, as a PEM file; nothing else is trusted then"
         ),
+    }
+
+    # Providers watch a new sender: 50 to 100 mails a day in the first week.
+    paces: ClassVar[Mapping[Literal["invitation", "message"], Pace]] = {
+        "message": Pace(pause=60, days=(50, 50, 60, 70, 80, 90, 100, 150))
     }
 
     def check(self, source: Source) -> Check:
