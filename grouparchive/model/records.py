@@ -381,6 +381,8 @@ class Known:
     MESSAGE_UNREADABLE: ClassVar[str] = "message-unreadable"
     MESSAGE_UNDECRYPTED: ClassVar[str] = "message-undecrypted"
     RECORD_TOO_LARGE: ClassVar[str] = "record-too-large"
+    TEXT_CUT: ClassVar[str] = "text-cut"
+    FORMATTING_CUT: ClassVar[str] = "formatting-cut"
     GROUP_GONE: ClassVar[str] = "group-gone"
     CHANNEL_GONE: ClassVar[str] = "channel-gone"
     HISTORY_CUT: ClassVar[str] = "history-cut"

@@ -13,10 +13,8 @@ from grouparchive.platforms.discord.embeds import readable, told
 from grouparchive.platforms.discord.fields import Item, RawAttachment, Reacted, Sticker, snowflake_time
 from grouparchive.platforms.discord.people import Known as Who
 from grouparchive.platforms.discord.people import People, is_path
+from grouparchive.platforms.files.texts import LONG, fitted
 
-_MOST_TEXT: Final = 1_000_000
-_MOST_BYTES: Final = 1_500_000
-_LONG: Final = 300_000
 _MOST: Final = 1000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
@@ -109,7 +107,7 @@ class Messages:
                 or one.interaction
                 or not text
                 or "@" in text
-                or len(text) > _LONG
+                or len(text) > LONG
                 or not one.id
             ):
                 self._other(one, records, media)
@@ -193,7 +191,7 @@ class Messages:
             time=time,
             author=author,
             type=type_,
-            text=text if len(text) <= _LONG else self._cut(text, one.id),
+            text=text if len(text) <= LONG else self._cut(text, one.id),
             reply_to=reply,
             media=files,
             mentions=tuple({who.member: None for who in mentioned}) if mentioned else (),
@@ -289,10 +287,10 @@ class Messages:
 
     def _cut(self, text: str, ref: str) -> str:
         """A text that fits into a record."""
-        if len(text) <= _MOST_TEXT and len(text.encode()) <= _MOST_BYTES:
-            return text
-        self._desk.gap(Known.RECORD_TOO_LARGE, f"{self.channel}/{ref}")
-        return text[:_MOST_TEXT].encode()[:_MOST_BYTES].decode("utf-8", "ignore")
+        text, _, lost = fitted(text)
+        if lost:
+            self._desk.gap(lost, f"{self.channel}/{ref}")
+        return text
 
 
 def millis(when: datetime | None, zone: tzinfo) -> int | None:

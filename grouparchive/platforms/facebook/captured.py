@@ -24,6 +24,7 @@ from grouparchive.model.records import (
 from grouparchive.platforms.facebook.found import ADMIN, MODERATOR, Found, Post
 from grouparchive.platforms.facebook.titles import told
 from grouparchive.platforms.files import Box, Choices, FileConnector, in_pages
+from grouparchive.platforms.files.texts import fitted
 
 _ROLES: Final = {ADMIN: "Admin", MODERATOR: "Moderator"}
 
@@ -193,6 +194,9 @@ class Captured(FileConnector):
         for link in post.links:
             if not text:
                 text = link["url"]
+        text, _, lost = fitted(text)
+        if lost:
+            self._gap(lost, f"{group}/{post.id}")
         poll = None
         if post.options:
             options = tuple((str(n), option) for n, option in enumerate(post.options))

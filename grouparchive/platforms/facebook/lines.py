@@ -14,11 +14,11 @@ from grouparchive.platforms.facebook.repair import tidy
 from grouparchive.platforms.facebook.service import action_of
 from grouparchive.platforms.facebook.shapes import Line, Uri, millis
 from grouparchive.platforms.files import Sightings
+from grouparchive.platforms.files.texts import fitted
 
 COMMA: Final = re.compile(r", | and | und | et | y | e | и | en ")
 """Between the names of a list, in the languages that we know."""
 
-_LONGEST: Final = 999_000
 _SEEN: Final = frozenset({"image", "video", "audio"})
 
 Recorded = tuple[AnyRecord, list[MediaRequest]]
@@ -59,6 +59,9 @@ class LineReader:
         sender = tidy(line.sender_name or line.senderName or "").strip()[:500]
         author = self._people.id(sender)
         kind, text, data = self._said(line, sender, time)
+        text, _, lost = fitted(text)
+        if lost:
+            self._gapped(lost, self._channel)
         media, requests, kinds = self._files(ref, line, attach)
         if kind == "text" and kinds:
             kind = kinds.pop() if len(kinds) == 1 else "file"
@@ -98,9 +101,6 @@ class LineReader:
     def _said(self, line: Line, sender: str, time: int) -> tuple[Any, str, dict[str, Any]]:
         """(type, text, data) of a message before its files."""
         text = tidy(line.content or line.text or "")
-        if len(text) > _LONGEST:
-            text = text[:_LONGEST]
-            self._gapped(Known.RECORD_TOO_LARGE, self._channel)
         if line.is_unsent or line.isUnsent:
             return "service", "A message was unsent.", {"action": "unsent"}
         if line.call_duration is not None or line.type == "Call":

@@ -1,18 +1,17 @@
 """Rows of the download that are posts and comments, as records. A post has no id there: its ref is made from its second."""
 
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from typing import Any, Literal
 
 import msgspec
 
 from grouparchive.model.ports import MediaRequest
-from grouparchive.model.records import Known, Media, MemberId, Message, Poll, Vote
+from grouparchive.model.records import Media, MemberId, Message, Poll, Vote
 from grouparchive.platforms.facebook.files import mime_of
 from grouparchive.platforms.facebook.links import clean_link
 from grouparchive.platforms.facebook.repair import tidy
 from grouparchive.platforms.facebook.shapes import Attached, Post, Uri, millis
-
-LONGEST: Final = 990_000
+from grouparchive.platforms.files.texts import fitted
 
 Kind = Literal["p", "c", "a", "t", "g"]
 """A post, a comment, a post written as an anonymous member, a post of the timeline, a post of a page."""
@@ -58,9 +57,9 @@ def record(
             parts.take(one)
     text, edited = _said(post)
     text = text or "\n\n".join(parts.texts)
-    if len(text) > LONGEST:
-        text = text[:LONGEST]
-        gapped(Known.RECORD_TOO_LARGE, ref)
+    text, _, lost = fitted(text)
+    if lost:
+        gapped(lost, ref)
     if not text and parts.links:
         text = "\n".join(parts.links)
     data = parts.data

@@ -27,6 +27,7 @@ from grouparchive.platforms.facebook.nodes import (
 )
 from grouparchive.platforms.facebook.people import native_of
 from grouparchive.platforms.facebook.repair import tidy
+from grouparchive.platforms.files.texts import MOST, SIZE, cut
 
 Who = Callable[[str, str], MemberId]
 """who(native id, name) -> member id."""
@@ -46,7 +47,7 @@ _OF_POST: Final = (
         "post_id", "to", "target_group", "associated_group", "url", "wwwURL", "permalink_url", "attachments", "attached_story",
     }
 )  # fmt: skip
-_LONGEST: Final = 900_000
+_SHARED: Final = SIZE // 8  # bytes of a text that stands beside another
 
 
 class PostReader:
@@ -149,7 +150,7 @@ class PostReader:
 
     def _words(self, post: Post, node: Node) -> None:
         """A text with the people that it mentions as their ids."""
-        text = text_of(node.get("text"))[:_LONGEST]
+        text = text_of(node.get("text"))[: MOST + 1]
         if not text:
             return
         mentions: list[tuple[int, int, MemberId]] = []
@@ -226,7 +227,11 @@ class PostReader:
             elif key == "creation_time" and not inner.time:
                 inner.time = time_of(value)
         author = self._who(inner.author, self._found.person(inner.author).name) if inner.author else ""
-        shared = {"text": inner.text, "author": f"{{member:{author}}}" if author else "", "time": inner.time}
+        shared = {
+            "text": cut(inner.text, _SHARED),
+            "author": f"{{member:{author}}}" if author else "",
+            "time": inner.time,
+        }
         post.shared = {name: value for name, value in shared.items() if value}
 
     def _count(self, post: Post, key: str, value: Any) -> None:

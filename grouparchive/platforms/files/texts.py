@@ -2,11 +2,37 @@
 
 from typing import Final
 
+from grouparchive.model.records import Known
+
+MOST: Final = 1_000_000
+"""Characters of a text, see `model.records.Text`."""
+LONG: Final = 200_000
+"""Characters that fit for certain, whatever they are. What is longer goes through `fitted`."""
 SIZE: Final = 1_500_000
 """Bytes of an encoded text: what else a record holds fits beside it, see `codec.MAX_RECORD`."""
 
+_LABEL: Final = "{member:"
+_LABELLED: Final = 41  # characters of somebody's id in a text
+
 _TWO: Final = b'"\\\b\t\n\f\r'
 _SIX: Final = bytes(one for one in range(0x20) if one not in _TWO)
+
+
+def fitted(text: str, html: str = "") -> tuple[str, str, str]:
+    """A text, and the same as HTML, as long as one record may be, and the code of the gap for what is lost ("": nothing).
+    HTML that does not fit beside its text is left out.
+    """
+    if (len(text) + len(html)) * 6 + 4 <= SIZE:
+        return text, html, ""
+    kept = cut(text[:MOST])
+    if len(kept) < len(text):
+        half = kept.rfind("{", -_LABELLED)
+        if half >= 0 and "}" not in kept[half:] and kept[half : half + len(_LABEL)] == _LABEL[: len(kept) - half]:
+            kept = kept[:half]
+        return kept, "", Known.TEXT_CUT
+    if html and (len(html) > MOST or _encoded(text) + _encoded(html) > SIZE):
+        return text, "", Known.FORMATTING_CUT
+    return text, html, ""
 
 
 def cut(text: str, size: int = SIZE) -> str:

@@ -45,8 +45,11 @@ from grouparchive.model.records import (
 )
 from grouparchive.platforms.files import Box, Choices, FileConnector
 from grouparchive.platforms.files.connector import PAGE
+from grouparchive.platforms.files.texts import fitted
 from grouparchive.platforms.generic.blocks import blocks
 
+LONGEST: Final = 8 * 1024 * 1024
+"""Bytes of a line. A text in it is cut so that it fits into a record."""
 MOST: Final = 500_000
 """States and records of people in one file: they are held in memory."""
 
@@ -127,7 +130,7 @@ class GenericLines(FileConnector):
     def whose(cls, box: Box) -> tuple[str, str]:
         """Those of the group in it."""
         entry = _entry_of(box)
-        for block in blocks(box.pieces(entry), MAX_RECORD) if entry else ():
+        for block in blocks(box.pieces(entry), LONGEST) if entry else ():
             for line in block.lines:
                 if line and b'"group"' in line[:4096]:
                     record = _decoded(line)
@@ -179,7 +182,7 @@ class GenericLines(FileConnector):
 
     def _lines(self, *, tell: bool) -> Iterator[tuple[int, bytes | None]]:
         """Each line that is not empty, with its number."""
-        for block in blocks(self.box.pieces(self._entry), MAX_RECORD):
+        for block in blocks(self.box.pieces(self._entry), LONGEST):
             for number, line in enumerate(block.lines, block.first):
                 if number == 1 and line:
                     line = line.removeprefix(b"\xef\xbb\xbf")  # noqa: PLW2901 - the mark at the begin of a file is no part of it
@@ -285,6 +288,11 @@ class GenericLines(FileConnector):
                 code = Known.MESSAGE_UNREADABLE
             elif isinstance(record, Secret):
                 code = "record-refused"
+            elif len(line) > MAX_RECORD and isinstance(record, Message | Edit):
+                text, html, lost = fitted(record.text, record.html)
+                record = msgspec.structs.replace(record, text=text, html=html)
+                if lost and tell:
+                    self._gap(lost, self._where(number))
         if code and tell:
             self._gap(code, self._where(number))
         return None if code else record

@@ -23,10 +23,10 @@ from grouparchive.model.records import (
     Roster,
 )
 from grouparchive.platforms.facebook.files import mime_of, nearest
-from grouparchive.platforms.facebook.posts import LONGEST
 from grouparchive.platforms.facebook.repair import tidy
 from grouparchive.platforms.facebook.threads import Head, ThreadReader
 from grouparchive.platforms.files import Box, Choices, in_pages
+from grouparchive.platforms.files.texts import fitted
 from grouparchive.platforms.instagram.account import KINDS, PLACE, Account, Posted, Relative
 
 _MARKS: Final = re.compile(
@@ -197,10 +197,9 @@ class InstagramDownload(ThreadReader):
             if request:
                 requests.append(request)
         kinds = {one.mime.split("/")[0] for one in media}
-        text = post.text
-        if len(text) > LONGEST:
-            text = text[:LONGEST]
-            self._gap(Known.RECORD_TOO_LARGE, f"{group}/{ref}")
+        text, _, lost = fitted(post.text)
+        if lost:
+            self._gap(lost, f"{group}/{ref}")
         kind: Any = "text" if not kinds else kinds.pop() if len(kinds) == 1 else "file"
         message = Message(
             channel=group,

@@ -9,7 +9,7 @@ from typing import Final
 
 import msgspec
 
-from grouparchive.model.records import Media
+from grouparchive.model.records import Known, Media
 from grouparchive.platforms.mail.headers import unfolded, words
 from grouparchive.platforms.mail.mime import Inner, Leaf, Raw, Walked, leaf_of, walk
 from grouparchive.platforms.mail.people import People
@@ -79,7 +79,7 @@ class Body:
         self.kinds = walked.kinds
         self.lost += walked.cut
         if not _SEALED.isdisjoint(self.kinds):
-            self.lost.append("message-undecrypted")
+            self.lost.append(Known.MESSAGE_UNDECRYPTED)
         self._join(self._pieces(walked))
 
     def _pieces(self, walked: Walked) -> list[tuple[str, Page | None, bool]]:
@@ -119,7 +119,7 @@ class Body:
     def _page(self, leaf: Leaf, pieces: list[tuple[str, Page | None, bool]]) -> None:
         page = Page(self._plain(leaf))
         if page.cut:
-            self.lost.append("text-cut")
+            self.lost.append(Known.TEXT_CUT)
         if page.plain.strip():
             pieces.append((page.plain.strip(), page, self._everyone))
 
@@ -142,7 +142,7 @@ class Body:
     def _plain(self, leaf: Leaf) -> str:
         end = leaf.end
         if end - leaf.start > MOST_BYTES:
-            self.lost.append("text-cut")
+            self.lost.append(Known.TEXT_CUT)
             end = leaf.start + MOST_BYTES
         data = self._raw[leaf.start : end]
         if b"\nbegin " in data or data.startswith(b"begin "):

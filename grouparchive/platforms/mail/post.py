@@ -12,6 +12,7 @@ from typing import Final
 import msgspec
 
 from grouparchive.model.records import MemberId, Message, Name
+from grouparchive.platforms.files.texts import fitted
 from grouparchive.platforms.mail.addresses import addresses, author
 from grouparchive.platforms.mail.body import Body, FilePart
 from grouparchive.platforms.mail.dates import EARLIEST, sent, separator
@@ -30,7 +31,6 @@ _ANSWERS = re.compile(
     r"(?:\[[^\]]{0,80}\]\s*)*(?:re|aw|sv|antw|odp|res|rv|ynt|vs|atb|回复|答复|回覆|ответ|cvb)\s?(?:\[\d+\]|\(\d+\)|\^\d+)?\s?[:：]",
     re.IGNORECASE,
 )
-_MOST_TEXT: Final = 900_000  # bytes of the stored text, and of the stored HTML
 _AHEAD: Final = 2 * 86_400_000
 _REMEMBERED: Final = 50_000
 _DIGITS: Final = 32  # of a digest in a ref
@@ -105,7 +105,8 @@ class Posts:
         if shown and not (reply_to and _ANSWERS.match(subject)):
             text = f"{shown}\n\n{text}" if text else shown
             html = f"<p><strong>{entities.escape(shown, quote=False)}</strong></p>{html}" if html else ""
-        text, html = _bounded(text, html, lost)
+        text, html, cut = fitted(text, html)
+        lost += [cut] if cut else []
         return Posted(
             Message(
                 channel=self._channel,
@@ -249,17 +250,6 @@ def _as_ref(bare: bytes) -> str:
     if not text.isprintable() or " " in text:
         text = "".join(one for one in text if one.isprintable() and one != " ")
     return hashlib.sha256(text.encode()).hexdigest()[:_DIGITS] if text else ""
-
-
-def _bounded(text: str, html: str, lost: list[str]) -> tuple[str, str]:
-    """Texts as long as a record may be."""
-    if len(text) > 200_000 and len(coded := text.encode("utf-8", "replace")) > _MOST_TEXT:
-        lost.append("text-cut")
-        text = coded[:_MOST_TEXT].decode("utf-8", "ignore")
-    if len(html) > 200_000 and len(html.encode("utf-8", "replace")) > _MOST_TEXT:
-        lost.append("formatting-cut")
-        html = ""
-    return text, html
 
 
 class _Mark(msgspec.Struct, gc=False):

@@ -18,7 +18,6 @@ from grouparchive.platforms.slack.shapes import Quoted, Shared, parts
 
 LONG: Final = 100_000
 """Characters; Slack allows 40,000. What is longer is looked at closely."""
-LONGEST: Final = 400_000
 MAX_ATTACHMENTS: Final = 100
 MAX_NODES: Final = 10_000  # of blocks in one message
 

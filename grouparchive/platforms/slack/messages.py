@@ -19,6 +19,7 @@ from grouparchive.model.records import (
     Ref,
     Tombstone,
 )
+from grouparchive.platforms.files.texts import MOST, fitted
 from grouparchive.platforms.slack import content
 from grouparchive.platforms.slack.markup import Markup
 from grouparchive.platforms.slack.people import LONGEST, People
@@ -170,7 +171,7 @@ class Talk:
         service = action in _SERVICE
         files, requests = self._files(said, ref)
         raw, reply_to = self._words(said, ref, files, comment.comment if comment else None)
-        plain, html, named = self._markup.both(raw)
+        plain, html, named = self._fitted(raw, ref)
         if service:
             plain, html = _as_line(plain or action.replace("_", " "), author), ""
             self._moved(action, author, time)
@@ -186,7 +187,7 @@ class Talk:
                 author=author,
                 type=_type(subtype, plain, files, service=service),
                 text=plain,
-                html=html if len(html) <= content.LONG else "",
+                html=html,
                 thread=thread if thread != ref and len(thread) <= MAX_REF else "",
                 reply_to=reply_to,
                 media=tuple(self._media(file, ref, number) for number, file in enumerate(files)),
@@ -213,12 +214,17 @@ class Talk:
             more, reply_to = self._attachments(said, ref, bare=not raw)
             raw = "\n".join(filter(None, (raw, more)))
         raw = "\n".join(filter(None, (raw, *map(content.beside, files))))
-        return self._cut(raw, ref), reply_to
+        return raw, reply_to
 
-    def _cut(self, text: str, ref: Ref) -> str:
-        if len(text) > content.LONGEST:
-            self._tell(Known.RECORD_TOO_LARGE, f"{self._channel}/{ref}", 1)
-        return text[: content.LONGEST]
+    def _fitted(self, raw: str, ref: Ref) -> tuple[str, str, tuple[MemberId, ...]]:
+        """A text in Slack's markup as plain text, HTML and who is mentioned, so that they fit into a record."""
+        plain, html, named = self._markup.both(raw[:MOST])
+        plain, html, lost = fitted(plain, html)
+        if len(raw) > MOST:
+            lost = Known.TEXT_CUT
+        if lost:
+            self._tell(lost, f"{self._channel}/{ref}", 1)
+        return plain, html, named
 
     def _changed(self, said: Said, ref: Ref, time: int, day: str) -> None:
         """A line of an export with edits and deletions: what a message said before, and what became of it."""
@@ -235,7 +241,7 @@ class Talk:
         if said.subtype == "message_deleted":
             self.records.append(Tombstone(channel=self._channel, ref=ref, target=target, time=time))
         elif after:
-            plain, html, named = self._markup.both(self._cut(after.text or "", ref))
+            plain, html, named = self._fitted(after.text or "", ref)
             author = self._author(after, None, ref)
             self.records.append(
                 Edit(

@@ -14,8 +14,6 @@ from grouparchive.platforms.slack.shapes import decoder_of_many, lenient
 
 WHOLE: Final = 4 * 1024 * 1024
 """Bytes of a file that is decoded at once."""
-MAX_ROW: Final = 8 * 1024 * 1024
-"""Bytes of one message, user or channel."""
 _raw: Final = msgspec.json.Decoder(list[msgspec.Raw]).decode
 _T = TypeVar("_T", bound=msgspec.Struct)
 Tell = Callable[[str, str, int], None]
@@ -53,7 +51,7 @@ class Reader:
             return found
 
         opened = False
-        for found in JsonStream(self._box.pieces(entry), [()], decode, largest=MAX_ROW):
+        for found in JsonStream(self._box.pieces(entry), [()], decode):
             match found:
                 case Opened():
                     opened = True

@@ -16,15 +16,13 @@ from msgspec import UNSET
 
 from grouparchive.model.ports import MediaRequest
 from grouparchive.model.records import LAST_MILLI, AnyRecord, Known, MemberId, Message, Reaction
+from grouparchive.platforms.files.texts import LONG, fitted
 from grouparchive.platforms.telegram.fields import Item, Line, Number, Odd
 from grouparchive.platforms.telegram.media import Carried, Desk
 from grouparchive.platforms.telegram.people import People, native
 from grouparchive.platforms.telegram.service import told
 from grouparchive.platforms.telegram.texts import render
 
-_MOST_TEXT: Final = 1_000_000
-_MOST_BYTES: Final = 1_500_000
-_LONG: Final = 300_000
 _MOST_RECENT: Final = 1000
 _MOST_WAITING: Final = 20_000
 
@@ -87,7 +85,7 @@ class Messages:
                 or one.paid_stars_amount
                 or one.contact_vcard
                 or one.id is None
-                or len(text) > _LONG
+                or len(text) > LONG
             ):
                 if self._waits(one):
                     self._waiting.append(one)
@@ -187,8 +185,7 @@ class Messages:
         if item.edited or item.edited_unixtime:
             edited = millis(item.edited_unixtime, item.edited, self._zone) or 0
         text = text or found.text
-        if len(text) + len(html) > _LONG:
-            text, html = self._cut(text, html, ref)
+        text, html = self._fitted(text, html, ref)
         record = Message(
             channel=self.channel,
             ref=ref,
@@ -222,7 +219,7 @@ class Messages:
         if line.action == "topic_created" and line.id is not None:
             self._topics.add(line.id)
         media, files = self._carried.photo(line, ref)
-        text = found.words if len(found.words) <= _LONG else self._cut(found.words, "", ref)[0]
+        text, _ = self._fitted(found.words, "", ref)
         record = Message(
             channel=self.channel,
             ref=ref,
@@ -322,13 +319,12 @@ class Messages:
         if places.get(who, -1) < time:
             places[who] = time
 
-    def _cut(self, text: str, html: str, ref: str) -> tuple[str, str]:
+    def _fitted(self, text: str, html: str, ref: str) -> tuple[str, str]:
         """Texts that fit into a record."""
-        if len(text) > _MOST_TEXT or len(text.encode()) > _MOST_BYTES:
-            self._desk.gap(Known.RECORD_TOO_LARGE, f"{self.channel}/{ref}")
-            return text[:_MOST_TEXT].encode()[:_MOST_BYTES].decode("utf-8", "ignore"), ""
-        fits = len(html) <= _MOST_TEXT and len(text.encode()) + len(html.encode()) <= _MOST_BYTES
-        return text, html if fits else ""
+        text, html, lost = fitted(text, html)
+        if lost:
+            self._desk.gap(lost, f"{self.channel}/{ref}")
+        return text, html
 
 
 def millis(unixtime: Number, date: str, zone: tzinfo) -> int | None:

@@ -79,9 +79,9 @@ class WhatsAppChat(FileConnector):
         special.cut_minute = self._cut_minute()
         reader = Reader(
             group=group, people=people, clock=self._clock, style=self._style, special=special, survey=self._survey,
-            gap=self._unreadable,
+            gap=self._lost,
         )  # fmt: skip
-        cutter = Cutter(self._style, self._clock, known=reader.authors, pasted=reader.pasted, gap=self._unreadable)
+        cutter = Cutter(self._style, self._clock, known=reader.authors, pasted=reader.pasted, gap=self._lost)
         try:
             for block in cutter.blocks(as_utf8(self.box, self._name)):
                 yield reader.page(block)
@@ -102,8 +102,7 @@ class WhatsAppChat(FileConnector):
             self.sightings.note(group, member, time)
         yield Page(records=[])
 
-    def _unreadable(self, what: str) -> None:
-        code = Known.LINE_TOO_LONG if "far longer" in what or "cut off" in what else Known.MESSAGE_UNREADABLE
+    def _lost(self, code: str, what: str) -> None:
         self._gap(code, "", what)
 
     def _attached(self, ref: Ref, name: str, mime: str, said: str) -> MediaRequest | None:
@@ -111,7 +110,7 @@ class WhatsAppChat(FileConnector):
 
     def _lines(self) -> Iterator[Block]:
         """The whole chat, for a question about it."""
-        cutter = Cutter(self._style, self._clock, known={}, pasted=lambda *_: (), gap=lambda _: None)
+        cutter = Cutter(self._style, self._clock, known={}, pasted=lambda *_: (), gap=lambda *_: None)
         with suppress(BadExport):  # what can be read of it tells
             yield from cutter.blocks(as_utf8(self.box, self._name))
         yield from cutter.rest()

@@ -21,11 +21,10 @@ from grouparchive.model.records import (
     Vote,
 )
 from grouparchive.platforms.files import Sightings
-from grouparchive.platforms.files.texts import cut
+from grouparchive.platforms.files.texts import MOST, cut, fitted
 from grouparchive.platforms.whatsapp import cards, notices
 from grouparchive.platforms.whatsapp.store import Added, Entry
 
-MOST_TEXT: Final = 1_000_000
 _MOST_MENTIONS: Final = 5000
 _MOST_CARDS: Final = 300
 _PLACE: Final = 10_000
@@ -131,10 +130,10 @@ class Content:
 
     def _bounded(self, text: str, whole: int) -> str:
         """A text that fits into a record; `whole` is how long it was."""
-        kept = cut(text[:MOST_TEXT])
-        if whole > MOST_TEXT or kept != text:
-            self._counts[Known.LINE_TOO_LONG, "the end of a message was cut off", False] += 1
-        return kept
+        text, _, lost = fitted(text)
+        if lost or whole > MOST:
+            self._counts[Known.TEXT_CUT, "the end of a message was cut off", False] += 1
+        return text
 
     def _cleaned(self, text: str, entry: Entry) -> tuple[str, tuple[MemberId, ...]]:
         """A text with its mentions as ids. Behind an "@" stand the digits of a number or of a hidden address."""
@@ -149,7 +148,7 @@ class Content:
             found[member] = None
             return f"{{member:{member}}}"
 
-        said = _MENTION.sub(named, text[:MOST_TEXT])  # people as ids are longer than their numbers
+        said = _MENTION.sub(named, text[:MOST])  # people as ids are longer than their numbers
         return self._bounded(said, len(text)), tuple(found)[:_MOST_MENTIONS]
 
     def _told(self, text: str, entry: Entry) -> tuple[str, tuple[MemberId, ...]]:
@@ -237,7 +236,7 @@ class Content:
             data["before"], more = self._told(entry.before[:10_000], entry)
             everybody |= dict.fromkeys(more)
         return Message(
-            channel=self._group, ref=entry.key, time=entry.time, author=actor, type="service", text=cut(line[:MOST_TEXT]),
+            channel=self._group, ref=entry.key, time=entry.time, author=actor, type="service", text=fitted(line)[0],
             mentions=tuple(everybody), data=json.dumps(data),
         )  # fmt: skip
 

@@ -5,6 +5,7 @@ it says is read elsewhere.
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
+from grouparchive.model.records import Known
 from grouparchive.platforms.whatsapp.clock import Clock
 from grouparchive.platforms.whatsapp.style import BLOCK, Style
 
@@ -35,7 +36,7 @@ class Cutter:
 
     def __init__(
         self, style: Style, clock: Clock, *, known: Mapping[bytes | None, object],
-        pasted: Callable[[Block, set[bytes | None]], Iterable[int]], gap: Callable[[str], None],
+        pasted: Callable[[Block, set[bytes | None]], Iterable[int]], gap: Callable[[str, str], None],
     ) -> None:  # fmt: skip
         self._style = style
         self._clock = clock
@@ -63,7 +64,7 @@ class Cutter:
                 if block.texts:
                     yield block
             elif len(data) > LONGEST + BLOCK:
-                self._gap("a message is far longer than one can be")
+                self._gap(Known.TEXT_CUT, "a message is far longer than one can be")
                 yield self._split(data[:LONGEST])
                 self._waiting, self._skipping, self._seen = data[-512:], True, 0
             else:
@@ -96,7 +97,7 @@ class Cutter:
     def _split(self, data: bytes) -> Block:
         parts: list[Any] = self._style.split.split(data)
         if parts[0].strip(b"\r\n\xef\xbb\xbf \t"):
-            self._gap("lines before the first message")
+            self._gap(Known.MESSAGE_UNREADABLE, "lines before the first message")
         block = Block(parts[1::5], parts[2::5], parts[3::5], parts[4::5], parts[5::5])
         if data.count(b"\r") > len(block.texts) if self._style.crlf else b"\r" in data:
             block = block._replace(texts=[text.replace(b"\r\n", b"\n").removesuffix(b"\r") for text in block.texts])
@@ -104,7 +105,7 @@ class Cutter:
         if unsound:
             places = [at for at, date in enumerate(block.dates) if date in unsound]
             for _ in places:
-                self._gap("a line with an impossible date")
+                self._gap(Known.MESSAGE_UNREADABLE, "a line with an impossible date")
             block = self._joined(block, places)
         authors = set(block.authors)
         if not authors <= self._known.keys():
@@ -125,5 +126,5 @@ class Cutter:
             if at in gone and into >= 0:
                 out.texts[into] += b"\n" + self._style.rebuilt(date, clock, rest, author) + text
             elif at in gone:
-                self._gap("a line before the first message")
+                self._gap(Known.MESSAGE_UNREADABLE, "a line before the first message")
         return out

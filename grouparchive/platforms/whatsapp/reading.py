@@ -9,8 +9,8 @@ from zlib import adler32, crc32
 import msgspec
 
 from grouparchive.model.ports import Page
-from grouparchive.model.records import AnyRecord, MemberId, Message, Ref
-from grouparchive.platforms.files.texts import cut
+from grouparchive.model.records import AnyRecord, Known, MemberId, Message, Ref
+from grouparchive.platforms.files.texts import LONG, MOST, fitted
 from grouparchive.platforms.whatsapp import words
 from grouparchive.platforms.whatsapp.clock import Clock
 from grouparchive.platforms.whatsapp.cut import Block
@@ -18,8 +18,6 @@ from grouparchive.platforms.whatsapp.people import People, plain
 from grouparchive.platforms.whatsapp.special import SHORT, At, Special, digest
 from grouparchive.platforms.whatsapp.style import Style
 
-MOST_TEXT: Final = 1_000_000
-_FITS: Final = 200_000  # bytes, and letters, that fit into a record whatever they are
 _MOST_AUTHORS: Final = 50_000
 _SENTENCE: Final = 3  # spaces: a line of the app with a colon in it has as many before it
 _PASTED: Final = 1440  # minutes back from the message before
@@ -60,7 +58,7 @@ class Reader:
 
     def __init__(
         self, *, group: Ref, people: People, clock: Clock, style: Style, special: Special,
-        survey: Callable[[], Iterable[tuple[bytes, bool, int]]], gap: Callable[[str], None],
+        survey: Callable[[], Iterable[tuple[bytes, bool, int]]], gap: Callable[[str, str], None],
     ) -> None:  # fmt: skip
         self._group = group
         self._people = people
@@ -90,8 +88,8 @@ class Reader:
         seconds, half = self._clock.seconds, self._style.half
         deleted: Container[str] = words.DELETED
         short, begin_by, by_admin = words.DELETED_LENGTH, words.BY_ADMIN_BEGIN, words.BY_ADMIN_BEGINS
-        if sum(map(len, block.texts)) > _FITS:
-            deleted, short = _ANYTHING, MOST_TEXT * 100
+        if sum(map(len, block.texts)) > LONG:
+            deleted, short = _ANYTHING, MOST * 100
         today = now = b""
         first = minute = base = begin = bad = 0
         off: int | None = 0
@@ -138,18 +136,17 @@ class Reader:
             last[author] = time
             put(Message(channel=group, ref=ref, time=time, author=author, text=text))
         if bad:
-            self._gap("letters that are no text")
+            self._gap(Known.MESSAGE_UNREADABLE, "letters that are no text")
         self.count += len(records)
         self._latest = minute or self._latest
         return Page(records=records, media=self._special.taken())
 
     def _odd(self, line: Odd, author: MemberId | None) -> Message:
-        message = self._special_one(line._replace(text=line.text[:MOST_TEXT]), author)
-        if len(line.text) > _FITS or len(message.text) > _FITS:  # people as ids are longer than their names
-            text = cut(message.text[:MOST_TEXT])
-            if len(line.text) > MOST_TEXT or text != message.text:
-                self._gap("the end of a message was cut off")
-                message = msgspec.structs.replace(message, text=text)
+        message = self._special_one(line._replace(text=line.text[:MOST]), author)
+        text, _, lost = fitted(message.text)  # people as ids are longer than their names
+        if lost or len(line.text) > MOST:
+            self._gap(Known.TEXT_CUT, "the end of a message was cut off")
+            message = msgspec.structs.replace(message, text=text)
         return message
 
     def _special_one(self, line: Odd, author: MemberId | None) -> Message:

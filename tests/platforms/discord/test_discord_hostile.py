@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from grouparchive.errors import GroupArchiveError
 from grouparchive.model import codec
 from grouparchive.model.records import AnyRecord
-from grouparchive.platforms.discord import fields, messages
+from grouparchive.platforms.discord import fields
 
 QUICK = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -65,17 +65,6 @@ def test_absurd_values(tmp_path: Path) -> None:
     taken = Taken(write(tmp_path / "a.json", channel(*odd)))
     valid(taken)
     assert len(taken.messages) == len(odd)
-
-
-def test_texts_too_large_are_cut_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "_LONG", 100)
-    monkeypatch.setattr(messages, "_MOST_TEXT", 200)
-    monkeypatch.setattr(messages, "_MOST_BYTES", 300)
-    taken = Taken(
-        write(tmp_path / "a.json", channel(message(1, "x" * 150), message(2, "x" * 250), message(3, "€" * 150)))
-    )
-    assert [len(one.text) for one in taken.messages] == [150, 200, 100]
-    assert taken.codes["record-too-large"] == 2
 
 
 def test_deep_nesting_and_half_characters(tmp_path: Path) -> None:

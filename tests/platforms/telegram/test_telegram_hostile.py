@@ -94,16 +94,12 @@ def test_wrong_types_lose_the_field_and_not_the_message(tmp_path: Path) -> None:
     valid(taken)
 
 
-def test_texts_too_large_are_cut_and_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(messages, "_LONG", 100)
-    monkeypatch.setattr(messages, "_MOST_TEXT", 200)
-    monkeypatch.setattr(messages, "_MOST_BYTES", 300)
-    bold = [{"type": "bold", "text": "€" * 90}]
-    odd = [message(1, "x" * 150), message(2, "x" * 250), message(3, "€" * 150), message(4, bold)]
+def test_formatting_that_does_not_fit_beside_its_text_is_left_out_and_told(tmp_path: Path) -> None:
+    odd = [message(number, [{"type": "bold", "text": "€" * length}]) for number, length in ((1, 90), (2, 300_000))]
     taken = Taken(write(tmp_path / "result.json", chat(*odd)))
-    assert [len(one.text) for one in taken.messages] == [150, 200, 100, 90]
-    assert taken[4].html == ""
-    assert taken.codes["record-too-large"] == 2
+    assert [len(one.text) for one in taken.messages] == [90, 300_000]
+    assert [bool(one.html) for one in taken.messages] == [True, False]
+    assert taken.codes["formatting-cut"] == 1
 
 
 def test_deep_nesting(tmp_path: Path) -> None:

@@ -247,7 +247,7 @@ def test_what_is_too_long_or_no_text_is_a_gap_and_the_rest_is_kept(
         "31/12/19, 21:05 - Fern: one\n31/12/19, 21:06 - Fern: " + "x" * 100_000 + "\n31/12/19, 21:07 - Fern: two\n"
     )
     assert [text[:3] for _, text in found.told] == ["one", "xxx", "two"]
-    assert [gap.code for gap in found.gaps if not gap.limit] == ["line-too-long"]
+    assert [gap.code for gap in found.gaps if not gap.limit] == ["text-cut"]
     path = tmp_path / "WhatsApp Chat with Odd.txt"
     path.write_bytes(
         b"31/12/19, 21:05 - Fern: a\xff\xfeb\0c\n99/99/19, 21:06 - Fern: when?\n31/12/19, 21:07 - Fern: d\n"
@@ -328,7 +328,7 @@ def test_a_text_longer_than_a_record_may_be_is_cut_to_fit(read: Any, letter: str
     line = encode(found.messages[0])
     assert 1_000_000 < len(line) < MAX_RECORD
     assert decode(line) == found.messages[0]
-    assert [gap.code for gap in found.gaps if not gap.limit] == ["line-too-long"]
+    assert [gap.code for gap in found.gaps if not gap.limit] == ["text-cut"]
     assert found.told[1] == ("name:Moss", "b")
 
 

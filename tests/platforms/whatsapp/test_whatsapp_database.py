@@ -266,7 +266,7 @@ def test_wrong_types_and_absurd_values_break_nothing(phone: Phone) -> None:
     phone.message("E" * 5000, text="x" * 1_000_001)
     found = Read(phone.close())
     assert [one.ref[:1] for one in found.of(Message)] == ["A", "C", "D", "E"]
-    assert sorted(gap.code for gap in found.gaps if not gap.limit) == ["line-too-long", "message-unreadable"]
+    assert sorted(gap.code for gap in found.gaps if not gap.limit) == ["message-unreadable", "text-cut"]
     for page in found.pages:
         for one in page.records:
             encode(one)
@@ -365,7 +365,7 @@ def test_what_is_longer_than_a_record_may_be_is_cut_to_fit(phone: Phone) -> None
     for one in found.of(Message):
         assert len(encode(one)) < MAX_RECORD
         assert decode(encode(one)) == one
-    assert [(gap.code, gap.count) for gap in found.gaps if not gap.limit] == [("line-too-long", 4)]
+    assert [(gap.code, gap.count) for gap in found.gaps if not gap.limit] == [("text-cut", 4)]
 
 
 def test_of_a_contact_only_whose_it_is_comes_in(phone: Phone, tmp_path: Path) -> None:
