@@ -1,6 +1,5 @@
 """Discord's messages to records, a block at a time. The many plain ones take a short way."""
 
-import mimetypes
 from collections.abc import Sequence
 from datetime import UTC, datetime, tzinfo
 from typing import Any, Final, Literal, Protocol
@@ -13,6 +12,7 @@ from grouparchive.platforms.discord.embeds import readable, told
 from grouparchive.platforms.discord.fields import Item, RawAttachment, Reacted, Sticker, snowflake_time
 from grouparchive.platforms.discord.people import Known as Who
 from grouparchive.platforms.discord.people import People, is_path
+from grouparchive.platforms.files.mimes import mime_of, type_of
 from grouparchive.platforms.files.texts import LONG, fitted
 
 _MOST: Final = 1000
@@ -265,14 +265,13 @@ class Messages:
             place = f"{self.channel}/{ref}/{number}"
             shown = self.people.file(name)[:_MOST]
             path = url.partition("?")[0]
-            mime = mimetypes.guess_type(name)[0] or mimetypes.guess_type(path[-200:])[0] or ""
+            mime = mime_of(name) or mime_of(path)
             asked = self._desk.attach(place, url if is_path(url) else "", mime=mime, said=shown)
             if asked is None and url and not is_path(url):
                 data.setdefault("urls", []).append(self.people.file(url)[:2000])
             requests += [asked] if asked else []
             found.append(Media(ref=place, name=shown, mime=mime, size=max(asked.size if asked else size, 0)))
-        type_ = "sticker" if not attachments else found[0].mime.partition("/")[0]
-        return tuple(found), requests, type_ if type_ in {"image", "video", "audio", "sticker"} else "file"
+        return tuple(found), requests, type_of(found[0].mime) if attachments else "sticker"
 
     # --- when ------------------------------------------------------------------------------------------------------------
 

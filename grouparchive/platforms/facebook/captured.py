@@ -24,6 +24,7 @@ from grouparchive.model.records import (
 from grouparchive.platforms.facebook.found import ADMIN, MODERATOR, Found, Post
 from grouparchive.platforms.facebook.titles import told
 from grouparchive.platforms.files import Box, Choices, FileConnector, in_pages
+from grouparchive.platforms.files.mimes import type_of
 from grouparchive.platforms.files.texts import fitted
 
 _ROLES: Final = {ADMIN: "Admin", MODERATOR: "Moderator"}
@@ -206,7 +207,7 @@ class Captured(FileConnector):
             ref=post.id,
             time=post.time,
             author=author,
-            type="poll" if poll else _kind(media),
+            type="poll" if poll else type_of(*(one.mime for one in media)),
             text=text,
             reply_to=(post.parent or post.post) if comment else post.parent,
             thread=post.post if comment else "",
@@ -244,8 +245,3 @@ class Captured(FileConnector):
                 records.append(Membership(channel=group, member=self._who(native), seen=max(time, 1)))
         if records:
             yield Page(records=records, stamp=self._stamp)
-
-
-def _kind(media: list[Media]) -> Any:
-    kinds = {one.mime.split("/")[0] for one in media}
-    return "text" if not kinds else kinds.pop() if len(kinds) == 1 else "file"

@@ -22,13 +22,14 @@ from grouparchive.model.records import (
     Roster,
     Vote,
 )
-from grouparchive.platforms.facebook.files import mime_of, nearest
+from grouparchive.platforms.facebook.files import nearest
 from grouparchive.platforms.facebook.own import LIMITS, Own, Row, sorted_rows
 from grouparchive.platforms.facebook.posts import Recorded, record
 from grouparchive.platforms.facebook.repair import tidy
 from grouparchive.platforms.facebook.shapes import Post
 from grouparchive.platforms.facebook.threads import Head, ThreadReader, is_thread
 from grouparchive.platforms.files import Box, Choices, in_pages
+from grouparchive.platforms.files.mimes import mime_of
 
 _MARKS: Final = re.compile(
     r"(?:.*/)?(?:your_facebook_activity|this_profile's_activity_across_facebook|your_activity_across_facebook)/.+\.(?:json|html)"

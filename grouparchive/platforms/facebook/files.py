@@ -6,18 +6,6 @@ from grouparchive.platforms.facebook.repair import repaired
 from grouparchive.platforms.files import Box
 
 _FEW: Final = 40
-_MIMES: Final = {
-    "jpg": "image/jpeg", "jpeg": "image/jpeg", "png": "image/png", "gif": "image/gif", "webp": "image/webp",
-    "heic": "image/heic", "mp4": "video/mp4", "mov": "video/quicktime", "webm": "video/webm", "mkv": "video/x-matroska",
-    "avi": "video/x-msvideo", "m4a": "audio/mp4", "mp3": "audio/mpeg", "aac": "audio/aac", "wav": "audio/wav",
-    "ogg": "audio/ogg", "opus": "audio/ogg", "pdf": "application/pdf", "txt": "text/plain", "srt": "application/x-subrip",
-    "zip": "application/zip",
-}  # fmt: skip
-
-
-def mime_of(name: str) -> str:
-    """The kind of a file, by its ending; "" where that is none that we know."""
-    return _MIMES.get(name.rpartition(".")[2].lower(), "")
 
 
 def nearest(box: Box, *ends: str) -> list[str]:

@@ -8,12 +8,12 @@ import msgspec
 
 from grouparchive.model.ports import MediaRequest
 from grouparchive.model.records import AnyRecord, Known, Media, Message, Reaction
-from grouparchive.platforms.facebook.files import mime_of
 from grouparchive.platforms.facebook.people import Names, People
 from grouparchive.platforms.facebook.repair import tidy
 from grouparchive.platforms.facebook.service import action_of
 from grouparchive.platforms.facebook.shapes import Line, Uri, millis
 from grouparchive.platforms.files import Sightings
+from grouparchive.platforms.files.mimes import mime_of
 from grouparchive.platforms.files.texts import fitted
 
 COMMA: Final = re.compile(r", | and | und | et | y | e | и | en ")

@@ -7,10 +7,10 @@ import msgspec
 
 from grouparchive.model.ports import MediaRequest
 from grouparchive.model.records import Media, MemberId, Message, Poll, Vote
-from grouparchive.platforms.facebook.files import mime_of
 from grouparchive.platforms.facebook.links import clean_link
 from grouparchive.platforms.facebook.repair import tidy
 from grouparchive.platforms.facebook.shapes import Attached, Post, Uri, millis
+from grouparchive.platforms.files.mimes import mime_of, type_of
 from grouparchive.platforms.files.texts import fitted
 
 Kind = Literal["p", "c", "a", "t", "g"]
@@ -67,13 +67,12 @@ def record(
         data["comment"] = True
     elif kind == "a":
         data["anonymous"] = True
-    kinds = {one.mime.split("/")[0] for one in parts.media}
     message = Message(
         channel=channel,
         ref=ref,
         time=time,
         author="" if kind == "a" else author,
-        type="poll" if parts.poll else _type(kinds),
+        type="poll" if parts.poll else type_of(*(one.mime for one in parts.media)),
         text=text,
         media=tuple(parts.media),
         poll=parts.poll,
@@ -98,19 +97,6 @@ def _said(post: Post) -> tuple[str, int]:
         texts += [tidy(text) for text in (said.post, said.comment.comment if said.comment else None) if text]
         edited = max(edited, millis(said.update_timestamp) or 0)
     return "\n\n".join(texts), edited
-
-
-def _type(kinds: set[str]) -> Literal["text", "image", "video", "audio", "file"]:
-    match sorted(kinds):
-        case []:
-            return "text"
-        case ["image"]:
-            return "image"
-        case ["video"]:
-            return "video"
-        case ["audio"]:
-            return "audio"
-    return "file"
 
 
 class _Parts:

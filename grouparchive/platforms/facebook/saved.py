@@ -10,12 +10,13 @@ from grouparchive.errors import BadExport
 from grouparchive.model.ports import Identify, MediaRequest
 from grouparchive.model.records import Known
 from grouparchive.platforms.facebook.captured import Captured
-from grouparchive.platforms.facebook.files import Finder, mime_of, nearest
+from grouparchive.platforms.facebook.files import Finder, nearest
 from grouparchive.platforms.facebook.found import Found
 from grouparchive.platforms.facebook.graph import Walker
 from grouparchive.platforms.facebook.mhtml import html_of
 from grouparchive.platforms.facebook.page import PageReader
 from grouparchive.platforms.files import Box, Choices
+from grouparchive.platforms.files.mimes import mime_of
 
 _NAME: Final = re.compile(r"(?!.*_files/).+\.(?:html?|mht|mhtml)", re.IGNORECASE)
 _MIME: Final = re.compile(r".+\.mht(?:ml)?", re.IGNORECASE)

@@ -15,7 +15,7 @@ from grouparchive.model.records import AnyRecord, Channel, Group, Known, Members
 from grouparchive.platforms.facebook import shapes
 from grouparchive.platforms.facebook.blocks import Block, blocks, is_marked
 from grouparchive.platforms.facebook.blocks import Page as BlockPage
-from grouparchive.platforms.facebook.files import Finder, mime_of
+from grouparchive.platforms.facebook.files import Finder
 from grouparchive.platforms.facebook.lines import COMMA, LineReader, Recorded
 from grouparchive.platforms.facebook.people import People
 from grouparchive.platforms.facebook.repair import tidy
@@ -23,6 +23,7 @@ from grouparchive.platforms.facebook.rows import decoded, rows
 from grouparchive.platforms.facebook.shapes import Line, Uri, millis
 from grouparchive.platforms.facebook.titles import plain
 from grouparchive.platforms.files import FileConnector, in_pages
+from grouparchive.platforms.files.mimes import mime_of
 
 _PLACE: Final = re.compile(
     r"(?:.*/)?messages/[a-z0-9_]{3,40}/(?P<folder>[^/]+)/message_(?P<n>\d{1,6})\.(?P<kind>json|html)"

@@ -22,10 +22,11 @@ from grouparchive.model.records import (
     Record,
     Roster,
 )
-from grouparchive.platforms.facebook.files import mime_of, nearest
+from grouparchive.platforms.facebook.files import nearest
 from grouparchive.platforms.facebook.repair import tidy
 from grouparchive.platforms.facebook.threads import Head, ThreadReader
 from grouparchive.platforms.files import Box, Choices, in_pages
+from grouparchive.platforms.files.mimes import mime_of, type_of
 from grouparchive.platforms.files.texts import fitted
 from grouparchive.platforms.instagram.account import KINDS, PLACE, Account, Posted, Relative
 
@@ -196,17 +197,15 @@ class InstagramDownload(ThreadReader):
             media.append(Media(ref=media_ref, name=name, mime=mime, size=request.size if request else 0))
             if request:
                 requests.append(request)
-        kinds = {one.mime.split("/")[0] for one in media}
         text, _, lost = fitted(post.text)
         if lost:
             self._gap(lost, f"{group}/{ref}")
-        kind: Any = "text" if not kinds else kinds.pop() if len(kinds) == 1 else "file"
         message = Message(
             channel=group,
             ref=ref,
             time=post.time,
             author=me,
-            type=kind if kind in {"text", "image", "video", "audio"} else "file",
+            type=type_of(*(one.mime for one in media)),
             text=text,
             media=tuple(media),
             data=msgspec.json.encode({"kind": KINDS[post.kind]}).decode() if post.kind != "p" else "",

@@ -3,13 +3,12 @@ their place.
 """
 
 import html as entities
-import mimetypes
 import re
-from typing import Final
 
 import msgspec
 
 from grouparchive.model.records import Known, Media
+from grouparchive.platforms.files.mimes import ending_of, mime_of
 from grouparchive.platforms.mail.headers import unfolded, words
 from grouparchive.platforms.mail.mime import Inner, Leaf, Raw, Walked, leaf_of, walk
 from grouparchive.platforms.mail.people import People
@@ -21,10 +20,6 @@ _MARKED_UP = frozenset({"text/html", "text/enriched", "text/richtext"})
 _REPORTS = frozenset({"message/delivery-status", "text/rfc822-headers", "message/disposition-notification"})
 _SEALED = frozenset({"multipart/encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"})
 _UNMEASURED = frozenset({"quoted-printable", "uuencode", "x-uuencode", "x-uue", "uue"})
-_ENDINGS: Final = {
-    "text/calendar": ".ics", "message/rfc822": ".eml", "application/pgp-signature": ".asc", "text/plain": ".txt",
-    "application/pgp-encrypted": ".asc", "application/pkcs7-signature": ".p7s",
-}  # fmt: skip
 
 
 class FilePart(msgspec.Struct, gc=False):
@@ -154,7 +149,7 @@ class Body:
             return data
         for found in _UUENCODED.finditer(data):
             name = words(found[1])
-            kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+            kind = mime_of(name) or "application/octet-stream"
             file = Leaf(kind=kind, name=name)
             self._file(file, leaf.start + found.start(2), leaf.start + found.end(2), "uuencode")
         return _UUENCODED.sub(b"", data)
@@ -162,8 +157,7 @@ class Body:
     def _file(self, leaf: Leaf, start: int, end: int, coding: str) -> None:
         name = self._people.clean(leaf.name, everyone=True) if "@" in leaf.name else leaf.name
         if not name:
-            ending = _ENDINGS.get(leaf.kind) or mimetypes.guess_extension(leaf.kind) or ""
-            name = f"part-{len(self.files) + 1}{ending}"
+            name = f"part-{len(self.files) + 1}{ending_of(leaf.kind)}"
         mime = leaf.kind if _MIME.fullmatch(leaf.kind) else "application/octet-stream"
         media = Media(ref="", name=name, mime=mime, size=self._size(start, end, coding))
         self.files.append(FilePart(media, start, end, coding))

@@ -19,6 +19,7 @@ from grouparchive.model.records import (
     Ref,
     Tombstone,
 )
+from grouparchive.platforms.files.mimes import type_of
 from grouparchive.platforms.files.texts import MOST, fitted
 from grouparchive.platforms.slack import content
 from grouparchive.platforms.slack.markup import Markup
@@ -47,7 +48,6 @@ _SERVICE: Final = frozenset(
         "ekm_access_denied", "file_mention", "bookmark_add", "bookmark_remove", "retention_policy", "shared_channel_ended",
     }
 )  # fmt: skip
-_BY_MIME: Final[dict[str, Literal["image", "video", "audio"]]] = {"image": "image", "video": "video", "audio": "audio"}
 
 
 class _Edited(msgspec.Struct):
@@ -402,7 +402,7 @@ def _type(subtype: str, text: str, files: list[Shared], *, service: bool) -> Any
     if subtype == "bot_message":
         return "notice"
     if files and not text:
-        return _BY_MIME.get((files[0].mimetype or "").partition("/")[0], "file")
+        return type_of(files[0].mimetype or "")
     return "text"
 
 

@@ -3,7 +3,6 @@ and went.
 """
 
 import json
-import mimetypes
 import re
 from collections.abc import Callable, Container
 from typing import Any, Final, Literal, NamedTuple
@@ -12,6 +11,7 @@ from zlib import adler32, crc32
 from grouparchive.model.ports import MediaRequest
 from grouparchive.model.records import Media, MemberId, Message, Poll, Ref
 from grouparchive.platforms.files import Sightings
+from grouparchive.platforms.files.mimes import mime_of
 from grouparchive.platforms.whatsapp import cards, words
 from grouparchive.platforms.whatsapp.numbers import Numbers
 from grouparchive.platforms.whatsapp.people import DIRECTIONS, People
@@ -149,7 +149,7 @@ class Special:
         shown = self._people.hidden(file)
         which = crc32(_COUNTED.sub("", _LABEL.sub("", shown)).encode("utf-8", "replace"))
         place = f"{self._group}/{ref}/{which:08x}"
-        mime = mimetypes.guess_type(file)[0] or ""
+        mime = mime_of(file)
         wanted = self._attach(place, file, mime, shown)
         if wanted:
             self._media.append(wanted)
