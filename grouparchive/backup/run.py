@@ -18,6 +18,7 @@ from grouparchive.backup.identities import Identities
 from grouparchive.backup.media import MediaQueue
 from grouparchive.errors import BadExport, NotFound, PlatformError, Refused, UsageError
 from grouparchive.model import codec
+from grouparchive.model.gaps import LEFT_OUT
 from grouparchive.model.ports import Connector, Page
 from grouparchive.model.records import (
     STATE_KINDS,
@@ -227,7 +228,7 @@ class _Run:
         stages: list[Stage] = ["read"]
         if all(gap.limit for gap in gaps):
             stages.append("complete")
-            if not any(gap.code.endswith(Known.LEFT_OUT) for gap in gaps):
+            if not any(gap.code.endswith(LEFT_OUT) for gap in gaps):
                 stages.append("whole")
         for stage in stages:
             self._writer.mark_file(stage_mark(self._mark, stage))

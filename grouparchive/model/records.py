@@ -15,10 +15,12 @@ Two sorts of record differ in how they fold over time:
   that knows only its number) replaces none.
 """
 
-from typing import Annotated, ClassVar, Final, Literal, TypeAlias
+from typing import Annotated, Final, Literal, TypeAlias
 
 import msgspec
 from msgspec import Meta
+
+from grouparchive.model.gaps import Known as Known  # noqa: PLC0414 - it is taken from here, beside `Gap`
 
 MemberId: TypeAlias = Annotated[
     str, Meta(min_length=32, max_length=32, extra_json_schema={"pattern": "^[0-9a-f]{32}$"})
@@ -371,26 +373,3 @@ STATE_KINDS: frozenset[type[Record]] = frozenset({Group, Channel, Setting, Role,
 def vault_of(record: Record) -> Vault:
     """The vault a record belongs to by its kind. An `Attachment` or `Secret` for the roster says so where it is added."""
     return "roster" if type(record) in ROSTER_KINDS else "content"
-
-
-class Known:
-    """Gap codes used by more than one part, so that the same thing has the same name everywhere."""
-
-    MEDIA_UNAVAILABLE: ClassVar[str] = "media-unavailable"
-    MEDIA_ENCRYPTED: ClassVar[str] = "media-encrypted"
-    MESSAGE_UNREADABLE: ClassVar[str] = "message-unreadable"
-    MESSAGE_UNDECRYPTED: ClassVar[str] = "message-undecrypted"
-    RECORD_TOO_LARGE: ClassVar[str] = "record-too-large"
-    TEXT_CUT: ClassVar[str] = "text-cut"
-    FORMATTING_CUT: ClassVar[str] = "formatting-cut"
-    GROUP_GONE: ClassVar[str] = "group-gone"
-    CHANNEL_GONE: ClassVar[str] = "channel-gone"
-    HISTORY_CUT: ClassVar[str] = "history-cut"
-    MEMBERS_PARTIAL: ClassVar[str] = "members-partial"
-    FILE_DAMAGED: ClassVar[str] = "file-damaged"
-    FILE_REFUSED: ClassVar[str] = "file-refused"
-    FILE_ENCRYPTED: ClassVar[str] = "file-encrypted"
-    LINE_TOO_LONG: ClassVar[str] = "line-too-long"
-    PRIVATE_CHAT: ClassVar[str] = "private-chat-left-out"
-    PART_LEFT_OUT: ClassVar[str] = "part-left-out"
-    LEFT_OUT: ClassVar[str] = "left-out"  # how the codes end of what an export holds and we do not take

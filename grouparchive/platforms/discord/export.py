@@ -148,7 +148,7 @@ class DiscordExport(FileConnector):
         ]
         uncounted = sum(one.uncounted for one in channels.values())
         if uncounted:
-            self._gap("reactions-without-people", group, count=uncounted, limit=True)
+            self._gap(Known.REACTIONS_UNNAMED, group, count=uncounted, limit=True)
         if states:
             yield Page(records=states)
 
@@ -166,7 +166,7 @@ class DiscordExport(FileConnector):
             elif isinstance(found, Lost):
                 item = loosely(found.raw, Item) if found.raw else None
                 unread += item is None
-                code = "message-partly-read" if item else Known.MESSAGE_UNREADABLE
+                code = Known.MESSAGE_PARTLY_READ if item else Known.MESSAGE_UNREADABLE
                 self._gap(code, messages.channel, f"{file.name} byte {found.start}: {found.why}")
                 yield from self._pages(*messages.records([item] if item else []))
             elif isinstance(found, Value) and found.path == ("messageCount",):

@@ -279,7 +279,7 @@ class Messages:
         """When it was sent. An id holds the time too; failing both it is that of the message before."""
         time = millis(one.timestamp, self._zone)
         if time is None and one.id.isdecimal():
-            self._desk.gap("time-unreadable", f"{self.channel}/{one.id}")
+            self._desk.gap(Known.TIME_UNKNOWN, f"{self.channel}/{one.id}")
             time = snowflake_time(one.id) or None
         self._time = time = self._time if time is None else time
         return time

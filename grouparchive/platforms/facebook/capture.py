@@ -10,6 +10,7 @@ import msgspec
 from grouparchive.errors import NotFound
 from grouparchive.model.codec import UNREADABLE
 from grouparchive.model.ports import Identify, MediaRequest
+from grouparchive.model.records import Known
 from grouparchive.platforms.facebook.captured import Captured
 from grouparchive.platforms.facebook.files import nearest
 from grouparchive.platforms.facebook.found import Found
@@ -108,12 +109,12 @@ class FacebookCapture(Captured):
             return
         time = answer.time or self.box.modified
         if answer.body is None:
-            noted("answer-missing")
+            noted(Known.ANSWER_MISSING)
         elif not graph:
             reader = PageReader(found, walker, time, _group_of(answer.path), members="/members" in answer.path)
             reader.read(iter((answer.body,)))
         elif answer.body and not walk_body(answer.body, walker, time, _group_of(answer.path)):
-            noted("answer-unreadable")
+            noted(Known.ANSWER_UNREADABLE)
 
 
 def walk_body(body: bytes, walker: Walker, time: int, group: str = "") -> bool:

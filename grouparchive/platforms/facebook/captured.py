@@ -74,7 +74,7 @@ class Captured(FileConnector):
             self._read(found)
             found.settle()
             if found.outside:
-                self._gap("outside-group-left-out", "", count=found.outside, limit=True)
+                self._gap(Known.OUTSIDE_LEFT_OUT, "", count=found.outside, limit=True)
             self._first, self._gaps = self._gaps, []
             self._all = found
         return self._all
@@ -121,7 +121,7 @@ class Captured(FileConnector):
             if request:
                 requests.append(msgspec.structs.replace(request, vault="roster", stamp=face))
         if missing:
-            self._gap("pictures-not-captured", "", count=missing, limit=True)
+            self._gap(Known.AVATARS_NOT_EXPORTED, "", count=missing, limit=True)
         if requests:
             yield Page(records=[], media=requests, stamp=self._stamp)
 
@@ -141,7 +141,7 @@ class Captured(FileConnector):
         broken = sum(not post.whole for post in posts)
         if broken:
             self._gap(
-                "posts-partial",
+                Known.POSTS_PARTIAL,
                 group,
                 "posts and comments of which no time or no content was captured",
                 count=broken,

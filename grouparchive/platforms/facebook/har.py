@@ -83,9 +83,9 @@ def answers(box: Box, name: str, noted: Noted) -> Iterator[Answer]:
                             if (answer := _answer(entry)) is not None:
                                 yield answer
                             else:
-                                noted("answer-unreadable")
+                                noted(Known.ANSWER_UNREADABLE)
                     case Lost():
-                        noted(Known.RECORD_TOO_LARGE if found.why == "too-large" else "answer-unreadable")
+                        noted(Known.RECORD_TOO_LARGE if found.why == "too-large" else Known.ANSWER_UNREADABLE)
                     case End() if found.truncated:
                         noted(Known.FILE_DAMAGED)
                     case _:

@@ -23,8 +23,8 @@ from grouparchive.platforms.files import Box, Choices
 LIMITS: Final = (
     (Known.MEMBERS_PARTIAL, "Facebook's download never lists a group's members: add a capture of the members page"),
     (Known.HISTORY_CUT, "Facebook's download holds the account's own posts and comments only, nobody else's"),
-    ("comment-context-unknown", "it does not say which post a comment answers"),
-    ("group-known-by-name", "it does not number groups: name the number with --group to join it with a capture"),
+    (Known.COMMENT_CONTEXT_UNKNOWN, "it does not say which post a comment answers"),
+    (Known.GROUP_KNOWN_BY_NAME, "it does not number groups: name the number with --group to join it with a capture"),
 )
 
 _KINDS: Final[dict[str, Kind]] = {
@@ -133,13 +133,13 @@ class Own:
     def left_out(self) -> Iterator[tuple[str, int, str]]:
         """(gap code, how many, words) for what is known and not taken in."""
         if self._homeless:
-            yield "group-unknown", self._homeless, "posts whose title names no group that is known"
+            yield Known.GROUP_UNKNOWN, self._homeless, "posts whose title names no group that is known"
         if self._elsewhere:
-            yield "timeline-left-out", self._elsewhere, "posts on the account's own timeline"
+            yield Known.TIMELINE_LEFT_OUT, self._elsewhere, "posts on the account's own timeline"
         if self._pending:
-            yield "pending-posts-left-out", self._pending, "posts that were never published"
+            yield Known.PENDING_LEFT_OUT, self._pending, "posts that were never published"
         if self._joined:
-            yield "joined-only-left-out", len(self._joined), "groups that the account joined and did not write in"
+            yield Known.JOINED_LEFT_OUT, len(self._joined), "groups that the account joined and did not write in"
 
     # --- files ------------------------------------------------------------------------------------------------------------
 
@@ -216,7 +216,7 @@ class Own:
         page = Page()
         yield from blocks(self._box.pieces(name), self._choices.zone, page, marked=is_marked(self._box.head(name)))
         if page.cut:
-            self._noted(Known.RECORD_TOO_LARGE, name)
+            self._noted(Known.TEXT_CUT, name)
 
     # --- posts ------------------------------------------------------------------------------------------------------------
 
@@ -282,7 +282,7 @@ class Own:
     def _place(self, name: str, prefix: str = "name:") -> Place:
         ref = self._ref(name, prefix)
         if ref not in self.places and len(self.places) >= _MOST_PLACES:
-            self._noted(Known.RECORD_TOO_LARGE, "groups")
+            self._noted(Known.TOO_MANY, "groups")
             ref = next(iter(self.places))
         return self.places.setdefault(ref, Place(name=name[:1000]))
 

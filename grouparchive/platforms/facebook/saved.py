@@ -49,10 +49,10 @@ class FacebookPage(Captured):
             except BadExport:
                 self._gap(Known.FILE_DAMAGED, "", "a saved page")
             if reader.unreadable:
-                self._gap("answer-unreadable", "", "data in a saved page", count=reader.unreadable)
+                self._gap(Known.ANSWER_UNREADABLE, "", "data in a saved page", count=reader.unreadable)
             if reader.unread_posts:
                 self._gap(
-                    "page-posts-unread",
+                    Known.POSTS_PARTIAL,
                     reader.group,
                     "posts without their time: capture the feed as HAR",
                     count=reader.unread_posts,

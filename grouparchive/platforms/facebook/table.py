@@ -47,10 +47,10 @@ class FacebookMembersTable(Captured):
             except BadExport:
                 self._gap(Known.FILE_DAMAGED, "", "a table of members")
         if unreadable:
-            self._gap("row-unreadable", "", "lines of a table of members", count=unreadable)
+            self._gap(Known.ROW_UNREADABLE, "", "lines of a table of members", count=unreadable)
         if details:
             words = "what members say about themselves, and when they joined in words"
-            self._gap("member-details-left-out", "", words, count=details, limit=True)
+            self._gap(Known.MEMBER_DETAILS_LEFT_OUT, "", words, count=details, limit=True)
 
     def _row(self, found: Found, row: list[str], places: dict[str, int]) -> bool:
         group = _cell(row, places, "groupid") or told(self.choices.group)[1]

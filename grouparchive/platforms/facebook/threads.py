@@ -203,9 +203,9 @@ class ThreadReader(FileConnector):
                 continue
             found.append(block)
         if page.cut:
-            self._gap(Known.RECORD_TOO_LARGE, "", name)
+            self._gap(Known.TEXT_CUT, "", name)
         if page.guessed:
-            self._gap("layout-guessed", "", name, limit=True)
+            self._gap(Known.LAYOUT_GUESSED, "", name, limit=True)
         found.sort(key=lambda block: block.time or 0)
         for block in found:
             yield Line(

@@ -31,7 +31,7 @@ def fitted(text: str, html: str = "") -> tuple[str, str, str]:
             kept = kept[:half]
         return kept, "", Known.TEXT_CUT
     if html and (len(html) > MOST or _encoded(text) + _encoded(html) > SIZE):
-        return text, "", Known.FORMATTING_CUT
+        return text, "", Known.FORMATTING_LEFT_OUT
     return text, html, ""
 
 

@@ -10,7 +10,7 @@ from typing import ClassVar, Final
 
 from grouparchive.errors import BadExport
 from grouparchive.model.ports import Cursor, Identify, Page
-from grouparchive.model.records import AnyRecord, Fact, Gap, Group, Record, Ref
+from grouparchive.model.records import AnyRecord, Fact, Gap, Group, Known, Record, Ref
 from grouparchive.platforms.files import Box, Choices, FileConnector
 from grouparchive.platforms.files.addresses import dialled, mail, phone
 from grouparchive.platforms.files.connector import PAGE
@@ -97,7 +97,7 @@ class ContactsFile(FileConnector):
                 continue
             people += 1
             if people > MOST_PEOPLE:
-                self._tell("members-partial", f"line {card.line:,}")
+                self._tell(Known.TOO_MANY, f"line {card.line:,}")
                 break
             facts += self._facts(card)
             if len(facts) >= PAGE or len(self._gaps) >= PAGE:
@@ -106,9 +106,9 @@ class ContactsFile(FileConnector):
         if not people:
             raise BadExport("there is nobody in this address book")
         if self._unreadable:
-            self._gap("contact-unreadable", count=self._unreadable)
+            self._gap(Known.CONTACT_UNREADABLE, count=self._unreadable)
         if self._unreachable:
-            self._gap("contact-without-address", count=self._unreachable, limit=True)
+            self._gap(Known.CONTACT_WITHOUT_ADDRESS, count=self._unreachable, limit=True)
         yield Page(records=facts, stamp=stamp)
 
     def _events(self, group: Ref) -> Iterator[Page]:  # noqa: ARG002 - nothing happens in an address book

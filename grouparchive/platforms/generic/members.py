@@ -117,7 +117,7 @@ class MembersTable(FileConnector):
                 if row is None:
                     continue
                 if people >= MOST_PEOPLE:
-                    self._tell(Known.MEMBERS_PARTIAL, f"line {number:,}")
+                    self._tell(Known.TOO_MANY, f"line {number:,}")
                     break
                 known = groups.setdefault(group or own, {})
                 people += row.native not in known
@@ -134,10 +134,10 @@ class MembersTable(FileConnector):
         reached = mail(of("mail")), phone(of("phone"))
         for field, found in zip(("mail", "phone"), reached, strict=True):
             if of(field) and not found:
-                self._tell("contact-unreadable", f"line {number:,}")
+                self._tell(Known.CONTACT_UNREADABLE, f"line {number:,}")
         native = of("id") or of("handle") or reached[0].lower() or dialled(reached[1]) or name
         if not native:
-            self._tell("row-unreadable", f"line {number:,}")
+            self._tell(Known.ROW_UNREADABLE, f"line {number:,}")
             return None, ""
         name = name or (of("handle") if of("id") else "")
         return Row(native, name, *reached, of("joined"), of("role")), of("group") if not self.choices.group else ""
@@ -179,7 +179,7 @@ class MembersTable(FileConnector):
                 if value
             ]
         if unclear:
-            self._gap("date-unclear", group, count=unclear)
+            self._gap(Known.DATE_UNCLEAR, group, count=unclear)
         head = self._group(name)
         yield Page(records=[head, Channel(ref=group, group=group, name=name), *roles.values()])
         roster = Roster(channel=group, time=self.box.modified, members=len(members))

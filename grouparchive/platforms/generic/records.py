@@ -170,7 +170,7 @@ class GenericLines(FileConnector):
                     raise BadExport("there is no record in this file")
                 told.groups = {"lines": self._made()}
             if not whole:
-                self._gap(Known.RECORD_TOO_LARGE, "states and people")
+                self._gap(Known.TOO_MANY, "states and people")
             self._told = told
             # Ids are drawn at random for each archive: nobody else knows them.
             self._stamp = hashlib.sha256(repr(sorted(told.members)).encode()).hexdigest()
@@ -207,7 +207,7 @@ class GenericLines(FileConnector):
         states += [one for one in told.states if (one.group == group if isinstance(one, Role) else one.channel in mine)]
         lost = [one for one in told.channels.values() if one.group not in told.groups]
         if lost and group == next(iter(told.groups)):
-            self._gap("channel-unlisted", lost[0].ref, count=len(lost))
+            self._gap(Known.CHANNEL_UNLISTED, lost[0].ref, count=len(lost))
         for at in range(0, len(states), PAGE):
             yield Page(records=states[at : at + PAGE])
         if group == next(iter(told.groups)):
@@ -220,7 +220,7 @@ class GenericLines(FileConnector):
         """Who people are, and what is said of them."""
         facts = [fact for fact in told.facts if has_form(fact)]
         if len(facts) < len(told.facts):
-            self._gap("contact-unreadable", count=len(told.facts) - len(facts))
+            self._gap(Known.CONTACT_UNREADABLE, count=len(told.facts) - len(facts))
         records: list[AnyRecord] = [*told.members.values(), *facts]
         for at in range(0, len(records), PAGE):
             yield Page(records=records[at : at + PAGE], stamp=self._stamp)
@@ -287,7 +287,7 @@ class GenericLines(FileConnector):
             if record is None and not line.startswith(_END):
                 code = Known.MESSAGE_UNREADABLE
             elif isinstance(record, Secret):
-                code = "record-refused"
+                code = Known.RECORD_REFUSED
             elif len(line) > MAX_RECORD and isinstance(record, Message | Edit):
                 text, html, lost = fitted(record.text, record.html)
                 record = msgspec.structs.replace(record, text=text, html=html)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 from grouparchive.errors import BadExport
+from grouparchive.model.records import Known
 from grouparchive.platforms.files import Box
 from grouparchive.platforms.generic.blocks import blocks
 
@@ -101,11 +102,11 @@ class Table:
         for block in blocks(pieces, LONGEST):
             for number, line in enumerate(block.lines, block.first):
                 if line is None:
-                    tell("line-too-long", f"line {number:,}")
+                    tell(Known.LINE_TOO_LONG, f"line {number:,}")
                 elif number > self._skip:
                     yield number, line.decode(encoding, "replace").replace("\0", "").removesuffix("\r") + "\n"
             if block.broken:
-                tell("file-damaged", "")
+                tell(Known.FILE_DAMAGED, "")
 
     def _parsed(self, lines: Iterable[tuple[int, str]], tell: Tell) -> Iterator[tuple[int, list[str]]]:
         """Rows. Where a quotation mark is never closed, its lines are read again, each for itself."""
@@ -134,7 +135,7 @@ class Table:
             rows = self._singly(again) if lost else iter([(again[0][0], row)] if again else [])
             for number, cells in rows:
                 if len(cells) > MOST_CELLS:
-                    tell("row-unreadable", f"line {number:,}")
+                    tell(Known.ROW_UNREADABLE, f"line {number:,}")
                 elif any(cell.strip() for cell in cells):
                     yield number, cells
 

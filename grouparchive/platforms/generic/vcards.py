@@ -10,6 +10,7 @@ from typing import Final
 
 import msgspec
 
+from grouparchive.model.records import Known
 from grouparchive.platforms.files import Box
 from grouparchive.platforms.generic.blocks import blocks
 from grouparchive.platforms.generic.tables import encoding_of, narrowed
@@ -75,7 +76,7 @@ def cards(box: Box, entry: str, tell: Tell) -> Iterator[Card]:
         elif card is not None:
             _take(card, name, _value(found[2], found[3], "utf-8" if charset.startswith("utf-16") else charset))
     if card is not None:
-        tell("file-damaged", f"line {card.line:,}")
+        tell(Known.FILE_DAMAGED, f"line {card.line:,}")
         yield card
 
 
@@ -86,11 +87,11 @@ def _lines(box: Box, entry: str, charset: str, tell: Tell) -> Iterator[tuple[int
     for block in blocks(pieces, LONGEST):
         for number, line in enumerate(block.lines, block.first):
             if line is None:
-                tell("line-too-long", f"line {number:,}")
+                tell(Known.LINE_TOO_LONG, f"line {number:,}")
             else:
                 yield number, line.removesuffix(b"\r").removeprefix(b"\xef\xbb\xbf" if number == 1 else b"")
         if block.broken:
-            tell("file-damaged", "")
+            tell(Known.FILE_DAMAGED, "")
 
 
 def _unfolded(lines: Iterator[tuple[int, bytes]]) -> Iterator[tuple[int, bytes]]:

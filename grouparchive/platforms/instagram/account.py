@@ -203,7 +203,7 @@ class Account:
         page = Page()
         yield from blocks(self._box.pieces(name), self._choices.zone, page, marked=is_marked(self._box.head(name)))
         if page.cut:
-            self._noted(Known.RECORD_TOO_LARGE, name)
+            self._noted(Known.TEXT_CUT, name)
 
 
 def _handle(row: Relation) -> tuple[str, int]:

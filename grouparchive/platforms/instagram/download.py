@@ -56,7 +56,7 @@ _LIMITS: Final = (
         Known.HISTORY_CUT,
         "Instagram's download holds the account's own posts only: no comments, no likes, nobody else's posts",
     ),
-    ("followers-all-time", "the list of followers is whole only if the download was asked for all time"),
+    (Known.MEMBERS_PARTIAL, "the list of followers is whole only if the download was asked for all time"),
 )
 
 

@@ -216,9 +216,9 @@ class GoogleGroup(MailBox):
                 )
             )
         if unknown:
-            self._gap("member-state-unknown", group, count=unknown)
+            self._gap(Known.MEMBER_STATE_UNKNOWN, group, count=unknown)
         if members.unread:
-            self._gap("member-unreadable", group, count=members.unread)
+            self._gap(Known.ROW_UNREADABLE, group, count=members.unread)
         head = Roster(channel=group, time=self.box.modified, members=len(people), bans=len(bans))
         return Page(records=[head, *people, *bans])
 

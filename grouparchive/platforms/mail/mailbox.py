@@ -149,7 +149,7 @@ class MailBox(FileConnector):
                 if posted is None:
                     continue
                 lost.update(set(posted.lost))
-                lost["formatting-left-out"] += posted.unformatted
+                lost[Known.FORMATTING_LEFT_OUT] += posted.unformatted
                 message = posted.message
                 if posted.seen and message.time >= seen.get(message.author, 0):
                     seen[message.author] = message.time
@@ -161,7 +161,7 @@ class MailBox(FileConnector):
     def _lost(self, lost: Counter[str], group: Ref) -> None:
         for code, count in sorted(lost.items()):
             if count:
-                self._gap(code, group, count=count, limit=code == "formatting-left-out")
+                self._gap(code, group, count=count, limit=code == Known.FORMATTING_LEFT_OUT)
 
     def _raw(
         self, file: MailFile, places: Iterable[tuple[MailFile, int, int]]

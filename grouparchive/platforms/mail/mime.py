@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 import msgspec
 
+from grouparchive.model.records import Known
 from grouparchive.platforms.mail.headers import block, file_name, parameters, unfolded, wanted
 
 MOST_PARTS: Final = 10_000
@@ -207,7 +208,7 @@ class _Walk:
                 continue
             self._parts += 1
             if self._parts > MOST_PARTS:
-                self._out.cut.append("too-many-parts")
+                self._out.cut.append(Known.MESSAGE_PARTLY_READ)
                 return self._out
             self._begin(self._head(), default)
         self._close(self._end)
@@ -224,7 +225,7 @@ class _Walk:
             self._out.kinds.add(leaf.kind)
             if leaf.kind.startswith("multipart/") and boundary:
                 if len(self._stack) >= MOST_DEPTH:
-                    self._out.cut.append("too-deep")
+                    self._out.cut.append(Known.MESSAGE_PARTLY_READ)
                     leaf.kind, leaf.attached = "application/octet-stream", True
                     break
                 way = 0
@@ -237,7 +238,7 @@ class _Walk:
                 return
             if leaf.kind in _NESTED and leaf.coding in _PLAIN_CODING:
                 if self._inside >= MOST_DEPTH:
-                    self._out.cut.append("too-deep")
+                    self._out.cut.append(Known.MESSAGE_PARTLY_READ)
                     leaf.attached = True
                     break
                 self._inside += 1
@@ -287,7 +288,7 @@ class _Walk:
                     if rest.startswith(b"--"):
                         return at, level, True
             at += 3
-        self._out.cut.append("too-many-lines")
+        self._out.cut.append(Known.MESSAGE_PARTLY_READ)
         return None
 
     def _close(self, end: int) -> None:

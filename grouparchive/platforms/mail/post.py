@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from grouparchive.model.records import MemberId, Message, Name
+from grouparchive.model.records import Known, MemberId, Message, Name
 from grouparchive.platforms.files.texts import fitted
 from grouparchive.platforms.mail.addresses import addresses, author
 from grouparchive.platforms.mail.body import Body, FilePart
@@ -163,7 +163,7 @@ class Posts:
         if not EARLIEST <= when <= self._latest:
             when = self._otherwise(head) or self._time
             if not when:
-                lost.append("time-unknown")
+                lost.append(Known.TIME_UNKNOWN)
         self._time = when
         return when
 

@@ -222,7 +222,7 @@ class Mails:
             if found not in self.known and len(self.known) >= MOST_PEOPLE:
                 if not self._crowded:
                     self._crowded = True
-                    self.gaps.append(Gap(code="people-too-many"))
+                    self.gaps.append(Gap(code=Known.TOO_MANY))
                 return
             if name or found not in self.known:
                 self.known[found] = self.known.get(found) or without_via(name)

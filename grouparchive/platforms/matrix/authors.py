@@ -5,6 +5,7 @@ Servers pass such edits on and clients ignore them. An archive that believed one
 
 from collections.abc import Callable
 
+from grouparchive.model.records import Known
 from grouparchive.platforms.matrix.events import Event, Gaps, obj, ref
 
 REMEMBERED = 200_000
@@ -35,14 +36,14 @@ class Authors:
         author = self._seen.get(target)
         if author is None:
             if self._asked >= QUESTIONS:
-                gaps.add("edit-unchecked", event.event_id)
+                gaps.add(Known.EDIT_UNCHECKED, event.event_id)
                 return True
             self._asked += 1
             author = self._ask(target)
             self._remember(target, author)
         if author in {"", event.sender}:  # "": nothing is there that it could change
             return False
-        gaps.add("edit-by-another", event.event_id, limit=True)
+        gaps.add(Known.EDIT_BY_ANOTHER, event.event_id, limit=True)
         return True
 
     def _remember(self, event_id: str, sender: str) -> None:

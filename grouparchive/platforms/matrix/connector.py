@@ -274,13 +274,13 @@ class MatrixConnector:
                 if place.room == group:
                     raise
                 known = place.room in after
-                code = Known.CHANNEL_GONE if known else "channel-not-joined"
+                code = Known.CHANNEL_GONE if known else Known.CHANNEL_NOT_JOINED
                 yield place, None, [Gap(code=code, scope=place.room)]
                 continue
             gaps = []
             found = self._below(place, state, joined, seen)
             if len(seen) + len(found) > MAX_CHANNELS or (found and place.depth >= MAX_DEPTH):
-                gaps.append(Gap(code="too-many-channels", scope=place.room, count=len(found)))
+                gaps.append(Gap(code=Known.TOO_MANY, scope=place.room, count=len(found)))
                 found = []
             seen |= {child.room for child in found}
             todo += found

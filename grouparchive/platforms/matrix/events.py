@@ -125,7 +125,7 @@ def time_of(event: Event, gaps: Gaps) -> int:
     at = event.origin_server_ts
     if 0 <= at <= LAST_MILLI:
         return at
-    gaps.add("time-out-of-range", event.event_id)
+    gaps.add(Known.TIME_UNKNOWN, event.event_id)
     return 0 if at < 0 else LAST_MILLI
 
 

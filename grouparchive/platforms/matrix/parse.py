@@ -113,7 +113,9 @@ class TimelineParser:
             return []
         reader = self._readers.get(event.type)
         if reader is None:
-            self._gaps.add("event-type-unknown", subject=self._handles.clean(text(event.type)), limit=True, time=time)
+            self._gaps.add(
+                Known.EVENT_TYPE_UNKNOWN, subject=self._handles.clean(text(event.type)), limit=True, time=time
+            )
             return []
         return reader(event, time)
 
@@ -366,7 +368,7 @@ class TimelineParser:
     def _cut(self, value: str, event_id: str) -> str:
         if len(value) <= MAX_TEXT:
             return value
-        self._gaps.add(Known.RECORD_TOO_LARGE, event_id)
+        self._gaps.add(Known.TEXT_CUT, event_id)
         return value[:MAX_TEXT]
 
 

@@ -28,6 +28,7 @@ from grouparchive.model.records import (
     Ban,
     Channel,
     Group,
+    Known,
     Membership,
     Pins,
     Role,
@@ -75,7 +76,7 @@ class RoomState:
             try:
                 event = events.decode_event(raw)
             except ValueError:
-                self.gaps.add("state-unreadable")
+                self.gaps.add(Known.STATE_UNREADABLE)
                 continue
             if event.type == "m.room.member":
                 self._members.append(event)
@@ -88,7 +89,7 @@ class RoomState:
         self.levels = Levels(self._content("m.room.power_levels"), self._single.get("m.room.create"))
 
     def _uncounted(self, kind: str) -> None:
-        self.gaps.add("state-not-exported", subject=kind.partition("@")[0][:MAX_NAME], limit=True)
+        self.gaps.add(Known.STATE_NOT_EXPORTED, subject=kind.partition("@")[0][:MAX_NAME], limit=True)
 
     def _content(self, kind: str) -> Json:
         event = self._single.get(kind)
@@ -204,9 +205,9 @@ class RoomState:
                         stamp = min(event.event_id, media[avatar].stamp) if avatar in media else event.event_id
                         media[avatar] = MediaRequest(ref=avatar, vault="roster", stamp=stamp)
                 else:
-                    self.gaps.add("member-unreadable")
+                    self.gaps.add(Known.MEMBER_UNREADABLE)
             except ValueError:
-                self.gaps.add("member-unreadable")
+                self.gaps.add(Known.MEMBER_UNREADABLE)
         head = Roster(channel=self.room, time=int(clock.time() * 1000), members=len(members), bans=len(bans))
         return [head, *members, *bans], list(media.values())
 

@@ -154,7 +154,7 @@ class SlackExport(FileConnector):
             ref = folder if _REF.fullmatch(folder) else self._unlisted(folder, found.days[folder])
             named = "" if kind != "private" else folder[:LONGEST]
             places.setdefault(ref, Place(ref, kind, Conversation(id=ref, name=named), found.days[folder]))
-            self._tell("channel-unlisted", ref, 1)
+            self._tell(Known.CHANNEL_UNLISTED, ref, 1)
         return places
 
     def _unlisted(self, folder: str, days: list[str]) -> Ref:
@@ -168,20 +168,20 @@ class SlackExport(FileConnector):
         """What this export does not hold, once each."""
         present = people.present()
         if not found.faces:
-            self._gap("avatars-not-exported", limit=True)
+            self._gap(Known.AVATARS_NOT_EXPORTED, limit=True)
         if "private" not in found.lists and "direct" not in found.lists:
-            self._gap("private-channels-not-exported", limit=True)
+            self._gap(Known.CHANNELS_NOT_EXPORTED, limit=True)
         if present and not any(people.known[user].mail for user in present):
-            self._gap("addresses-not-exported", limit=True)
+            self._gap(Known.ADDRESSES_NOT_EXPORTED, limit=True)
         if not found.users:
             self._gap(Known.MEMBERS_PARTIAL, limit=True)
         if people.unreadable:
-            self._gap("contact-unreadable", count=people.unreadable)
+            self._gap(Known.CONTACT_UNREADABLE, count=people.unreadable)
         if found.rest:
             top = ", ".join(name for name in found.rest if "/" not in name)
-            self._gap("part-left-out", detail=top[:LONGEST], count=len(found.rest), limit=True)
+            self._gap(Known.PART_LEFT_OUT, detail=top[:LONGEST], count=len(found.rest), limit=True)
         if found.others:
-            self._gap("other-export-left-out", count=found.others)
+            self._gap(Known.EXPORT_LEFT_OUT, count=found.others)
 
     # --- states --------------------------------------------------------------------------------------------------------
 
@@ -280,7 +280,7 @@ class SlackExport(FileConnector):
             self._counts[code, scope] += count
 
     def _tell_counts(self) -> None:
-        limits = {"file-deleted", "file-hidden-by-plan", Known.HISTORY_CUT}
+        limits = {Known.FILE_DELETED, Known.FILE_HIDDEN, Known.HISTORY_CUT}
         for (code, scope), count in self._counts.items():
             self._gap(code, scope, count=count, limit=code in limits or (code == Known.MEDIA_UNAVAILABLE and not scope))
         self._counts.clear()

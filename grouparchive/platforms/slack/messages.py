@@ -152,7 +152,7 @@ class Talk:
             return
         if time < 0:
             time, ref = content.dateless(said.text or "", day)
-            self._tell("time-unknown", ref, 1)
+            self._tell(Known.TIME_UNKNOWN, ref, 1)
         if subtype in {"message_changed", "message_deleted"}:
             self._changed(said, ref, time, day)
         elif subtype == "tombstone":
@@ -322,7 +322,7 @@ class Talk:
         requests: list[MediaRequest] = []
         for file in files[:MAX_FILES]:
             if file.mode in {"tombstone", "hidden_by_limit"}:
-                self._tell("file-deleted" if file.mode == "tombstone" else "file-hidden-by-plan", "", 1)
+                self._tell(Known.FILE_DELETED if file.mode == "tombstone" else Known.FILE_HIDDEN, "", 1)
                 continue
             request = self._attach(self._media_ref(file, ref, len(kept)), file)
             requests += [request] if request else []
@@ -355,7 +355,7 @@ class Talk:
         reactions, bad = parts(said.reactions, Reacted)
         if bad or len(reactions) > MAX_REACTIONS:
             count = bad + max(len(reactions) - MAX_REACTIONS, 0)
-            self._tell("reaction-unreadable", f"{self._channel}/{ref}", count)
+            self._tell(Known.REACTION_UNREADABLE, f"{self._channel}/{ref}", count)
         for one in reactions[:MAX_REACTIONS]:
             key = one.name[:256]
             users = (one.users or [])[:MAX_REACTORS]

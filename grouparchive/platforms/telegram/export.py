@@ -115,9 +115,9 @@ class TelegramExport(FileConnector):
         for who, time, state in messages.sightings():
             self.sightings.note(group, who, time, state)
         if messages.uncounted:
-            self._gap("reactions-without-people", group, count=messages.uncounted, limit=True)
+            self._gap(Known.REACTIONS_UNNAMED, group, count=messages.uncounted, limit=True)
         if messages.pinned:
-            self._gap("unpinned-not-exported", group, limit=True)
+            self._gap(Known.UNPINNED_NOT_EXPORTED, group, limit=True)
             pins = tuple(reversed(messages.pinned))[:_MOST_PINS]
             yield Page(records=[Pins(channel=group, messages=pins)])
 
@@ -130,7 +130,7 @@ class TelegramExport(FileConnector):
                 yield from _pages(*messages.records(found.items))
             elif isinstance(found, Lost):
                 item = loosely(found.raw) if found.raw else None
-                code = "message-partly-read" if item else Known.MESSAGE_UNREADABLE
+                code = Known.MESSAGE_PARTLY_READ if item else Known.MESSAGE_UNREADABLE
                 self._gap(code, messages.channel, f"{chat.file} byte {chat.start + found.start}: {found.why}")
                 yield from _pages(*messages.records([item] if item else []))
             elif isinstance(found, End) and found.truncated:

@@ -304,7 +304,7 @@ class Messages:
         """When it was sent. A time that cannot be read is that of the message before."""
         time = millis(item.date_unixtime, item.date, self._zone)
         if time is None:
-            self._desk.gap("time-unreadable", f"{self.channel}/{_ref(item)}")
+            self._desk.gap(Known.TIME_UNKNOWN, f"{self.channel}/{_ref(item)}")
             return self._time
         self._time = time
         return time

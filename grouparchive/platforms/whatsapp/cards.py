@@ -5,9 +5,6 @@ from typing import Final
 
 from grouparchive.platforms.whatsapp.people import plain
 
-LEFT_OUT: Final = "contact-cards-left-out"
-"""The code of the gap that tells so."""
-
 _LONGEST: Final = 65_536
 _FOLDED: Final = re.compile(r"\r?\n[ \t]")
 _LINE: Final = re.compile(

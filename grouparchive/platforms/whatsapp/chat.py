@@ -13,7 +13,7 @@ from grouparchive.errors import BadExport
 from grouparchive.model.ports import Identify, MediaRequest, Page
 from grouparchive.model.records import Channel, Gap, Group, Known, Membership, Message, Record, Ref
 from grouparchive.platforms.files import Box, Choices, FileConnector
-from grouparchive.platforms.whatsapp import cards, words
+from grouparchive.platforms.whatsapp import words
 from grouparchive.platforms.whatsapp.clock import Clock, order_of
 from grouparchive.platforms.whatsapp.cut import Block, Cutter
 from grouparchive.platforms.whatsapp.people import DIRECTIONS, People
@@ -92,7 +92,7 @@ class WhatsAppChat(FileConnector):
         if special.omitted:
             self._gap(Known.MEDIA_UNAVAILABLE, group, "left out of the export", count=special.omitted, limit=True)
         if special.cards:
-            self._gap(cards.LEFT_OUT, group, "whose they are is told", count=len(special.cards), limit=True)
+            self._gap(Known.CONTACT_LEFT_OUT, group, "whose they are is told", count=len(special.cards), limit=True)
             for card in filter(None, map(self._files.get, special.cards)):
                 self.box.ask(card)
         if reader.count in _CUT_AT:

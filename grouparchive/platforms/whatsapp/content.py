@@ -190,7 +190,7 @@ class Content:
             number, name = cards.owner(card)
             if number or name:
                 people[self._person(f"{number}@s.whatsapp.net" if number else f"name:{name}", name)] = None
-        self._counts[cards.LEFT_OUT, "whose they are is told", True] += max(len(whole), 1)
+        self._counts[Known.CONTACT_LEFT_OUT, "whose they are is told", True] += max(len(whole), 1)
         return ", ".join(map(_label, people))
 
     def _poll(self, entry: Entry, kind: Kind, question: str) -> Poll | None:

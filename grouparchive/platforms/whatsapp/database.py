@@ -132,7 +132,7 @@ class WhatsAppDatabase(FileConnector):
         if any(
             name.startswith(self._file) and name.endswith("-wal") and size for name, size in self.box.entries.items()
         ):
-            self._gap("newest-left-out", "", "the log beside the database is not read", limit=True)
+            self._gap(Known.NEWEST_LEFT_OUT, "", "the log beside the database is not read", limit=True)
         self._orders = store.order({chat.key for chat in groups})
         self._names = {_native(address): name for address, name in store.names() if name}
         self._own = self._owner(store)

@@ -249,7 +249,7 @@ def test_times_with_offsets_without_and_not_at_all(tmp_path: Path) -> None:
     )
     taken = Taken(tmp_path, Choices(zone=timezone(timedelta(hours=2))))
     assert [one.time for one in taken.messages] == [TIME, TIME - 123, TIME]
-    assert taken.codes == {"members-partial": 1, "message-partly-read": 1, "time-unreadable": 1}
+    assert taken.codes == {"members-partial": 1, "message-partly-read": 1, "time-unknown": 1}
 
 
 def test_a_range_of_dates_and_a_count_that_is_not_reached_are_gaps(tmp_path: Path) -> None:

@@ -214,7 +214,7 @@ def test_pictures_come_from_the_capture_where_it_has_them(tmp_path: Path) -> Non
             f"{GROUP}/500100/77001": "content",
             "face/21_n.jpg": "roster",
         }
-        assert "pictures-not-captured" in read.codes
+        assert "avatars-not-exported" in read.codes
         with pytest.raises(NotFound):
             list(read.connector.media("nothing"))
     read.connector.box.path.write_bytes(b"")

@@ -64,7 +64,7 @@ def test_a_table(tmp_path: Path) -> None:
     assert found["23"].channel == "999999000"
     unreadable = next(gap for gap in read.gaps if gap.code == "row-unreadable")
     assert (unreadable.count, unreadable.limit) == (2, False)
-    assert {"members-partial", "member-details-left-out", "pictures-not-captured"} <= {
+    assert {"members-partial", "member-details-left-out", "avatars-not-exported"} <= {
         gap.code for gap in read.gaps if gap.limit
     }
     assert b"really" not in read.said()
@@ -136,7 +136,7 @@ def test_a_page_with_its_data(tmp_path: Path) -> None:
     assert set(found) == {"11", "12", "21", "41"}
     assert found["11"].level == 100
     assert [(message.ref, message.text) for message in read.records(Message)] == [("500100", "from the page")]
-    unread = next(gap for gap in read.gaps if gap.code == "page-posts-unread")
+    unread = next(gap for gap in read.gaps if gap.code == "posts-partial")
     assert unread.count == 1
 
 

@@ -182,7 +182,7 @@ def test_rows_that_cannot_be_read_are_counted(tmp_path: Path) -> None:
     data = members(rows=(*ROWS, "not an address,X,member,,,", '"never ends,x', ""))
     found = read(tmp_path, data, name="garden.csv")
     assert len(found.memberships) == 5
-    assert found.faults == {"member-unreadable": 2}
+    assert found.faults == {"row-unreadable": 2}
     data = members().replace(b"Ada,owner", b"A\0da,owner")
     assert read(tmp_path, data, name="garden.csv").names["ada@example.org"] == "Ada"
 

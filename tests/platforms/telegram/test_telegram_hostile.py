@@ -78,7 +78,7 @@ def test_absurd_numbers_and_times(tmp_path: Path) -> None:
     taken = Taken(write(tmp_path / "result.json", chat(*odd)))
     valid(taken)
     assert len(taken.messages) == len(odd)
-    assert taken.codes["time-unreadable"] == 3
+    assert taken.codes["time-unknown"] == 3
 
 
 def test_wrong_types_lose_the_field_and_not_the_message(tmp_path: Path) -> None:
@@ -99,7 +99,7 @@ def test_formatting_that_does_not_fit_beside_its_text_is_left_out_and_told(tmp_p
     taken = Taken(write(tmp_path / "result.json", chat(*odd)))
     assert [len(one.text) for one in taken.messages] == [90, 300_000]
     assert [bool(one.html) for one in taken.messages] == [True, False]
-    assert taken.codes["formatting-cut"] == 1
+    assert taken.codes["formatting-left-out"] == 1
 
 
 def test_deep_nesting(tmp_path: Path) -> None:
