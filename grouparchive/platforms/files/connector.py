@@ -4,6 +4,7 @@ A file connector has no cursor: it reads all of an export every time, and the ca
 thing must be the same in every export that holds it, also where two exports overlap and where the platform gives it no id.
 """
 
+import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import UTC, tzinfo
 from itertools import chain
@@ -199,6 +200,11 @@ class Sightings:
             channels.setdefault(channel, []).append(one)
         for records in channels.values():
             yield Page(records=records, stamp=stamp)
+
+
+def stamp_of(lines: Iterable[str]) -> str:
+    """A stamp, as in `Page`, made of what the export says of each person, in any order: the same as long as that is."""
+    return hashlib.sha256("\n".join(sorted(lines)).encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def in_pages(records: Iterable[tuple[AnyRecord, Iterable[MediaRequest]]], size: int = PAGE) -> Iterator[Page]:

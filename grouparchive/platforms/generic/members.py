@@ -3,7 +3,6 @@
 People are known by what the table identifies them with: an id or a handle, else a mail address, a phone number, the name.
 """
 
-import hashlib
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Final
 
@@ -26,7 +25,7 @@ from grouparchive.model.records import (
 )
 from grouparchive.platforms.files import Box, Choices, FileConnector
 from grouparchive.platforms.files.addresses import dialled, mail, phone
-from grouparchive.platforms.files.connector import PAGE
+from grouparchive.platforms.files.connector import PAGE, stamp_of
 from grouparchive.platforms.generic import dates
 from grouparchive.platforms.generic.columns import columns_of, heading, power
 from grouparchive.platforms.generic.tables import Table, lone
@@ -183,9 +182,10 @@ class MembersTable(FileConnector):
         head = self._group(name)
         yield Page(records=[head, Channel(ref=group, group=group, name=name), *roles.values()])
         roster = Roster(channel=group, time=self.box.modified, members=len(members))
-        yield Page(records=[roster, *members], stamp=_stamp(rows))
+        stamp = stamp_of(repr(_fields(row)) for row in rows.values())
+        yield Page(records=[roster, *members], stamp=stamp)
         for at in range(0, len(facts), PAGE):
-            yield Page(records=facts[at : at + PAGE], stamp=_stamp(rows))
+            yield Page(records=facts[at : at + PAGE], stamp=stamp)
 
     def _events(self, group: Ref) -> Iterator[Page]:  # noqa: ARG002 - a table holds nothing that happened
         yield from ()
@@ -198,8 +198,3 @@ def _merged(one: Row, other: Row) -> Row:
 
 def _fields(row: Row) -> tuple[str, ...]:
     return row.native, row.name, row.mail, row.phone, row.joined, row.role
-
-
-def _stamp(rows: Mapping[str, Row]) -> str:
-    lines = sorted(repr(_fields(row)) for row in rows.values())
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()

@@ -44,7 +44,7 @@ from grouparchive.model.records import (
     Vote,
 )
 from grouparchive.platforms.files import Box, Choices, FileConnector
-from grouparchive.platforms.files.connector import PAGE
+from grouparchive.platforms.files.connector import PAGE, stamp_of
 from grouparchive.platforms.files.texts import fitted
 from grouparchive.platforms.generic.blocks import blocks
 
@@ -173,7 +173,7 @@ class GenericLines(FileConnector):
                 self._gap(Known.TOO_MANY, "states and people")
             self._told = told
             # Ids are drawn at random for each archive: nobody else knows them.
-            self._stamp = hashlib.sha256(repr(sorted(told.members)).encode()).hexdigest()
+            self._stamp = stamp_of(told.members)
         return self._told
 
     def _made(self) -> Group:
@@ -342,8 +342,7 @@ def _decoded(line: bytes) -> AnyRecord | None:
 
 def _stamp(members: Mapping[MemberId, Member], whole: list[Membership | Ban]) -> str:
     """The ids in a file mean nothing to the run, so this is what tells one roster from another."""
-    lines = sorted(
+    return stamp_of(
         repr((members[one.member].native, members[one.member].name) if one.member in members else one.member)
         for one in whole
     )
-    return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()

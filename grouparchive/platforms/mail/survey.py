@@ -7,7 +7,6 @@ files of a whole mailbox (all mail, inbox, sent) are the exception: what came th
 there, and is left out.
 """
 
-import hashlib
 import re
 from array import array
 from collections import Counter
@@ -20,6 +19,7 @@ import msgspec
 from grouparchive.errors import BadExport, NotFound
 from grouparchive.model.records import Gap, Known
 from grouparchive.platforms.files import Box
+from grouparchive.platforms.files.connector import stamp_of
 from grouparchive.platforms.mail.addresses import address, addresses, without_via
 from grouparchive.platforms.mail.headers import unfolded, wanted, words
 from grouparchive.platforms.mail.lists import MARKS, MailList, list_of, related
@@ -112,7 +112,7 @@ class Mails:
     @property
     def stamp(self) -> str:
         """Something that only who has the export can know: a hash of everybody in it."""
-        return hashlib.sha256("\n".join(sorted(self.known)).encode("utf-8", "replace")).hexdigest()
+        return stamp_of(self.known)
 
     def number(self, file: MailFile) -> int:
         """Where a file stands in `files`."""
