@@ -8,7 +8,7 @@ import msgspec
 
 from grouparchive.model.ports import MediaRequest
 from grouparchive.model.records import AnyRecord, Known, Media, Message, Reaction
-from grouparchive.platforms.facebook.people import Names, People
+from grouparchive.platforms.facebook.people import People, names_of
 from grouparchive.platforms.facebook.repair import tidy
 from grouparchive.platforms.facebook.service import action_of
 from grouparchive.platforms.facebook.shapes import Line, Uri, millis
@@ -43,7 +43,7 @@ class LineReader:
         self._channel = channel
         self._people = people
         self._known = frozenset(names)
-        self._names = Names(people, names)
+        self._names = names_of(people, names)
         self._sightings = sightings
         self._gapped = gapped
         self._used: dict[int, int] = {}
@@ -105,10 +105,10 @@ class LineReader:
             return "service", "A message was unsent.", {"action": "unsent"}
         if line.call_duration is not None or line.type == "Call":
             data = {"action": "call", "duration": millis(line.call_duration) or 0, "missed": bool(line.missed)}
-            return "service", self._names.out_of_line(text), data
+            return "service", self._names.hidden(text), data
         action = action_of(text, sender) if text else None
         if action is None and line.type not in {"Subscribe", "Unsubscribe"}:
-            return "text", self._names.out_of_mentions(text), {}
+            return "text", self._names.mentions_hidden(text), {}
         what, whom = action or ("other", "")
         users = [tidy(user.name or "").strip()[:500] for user in line.users or ()] or ([whom[:500]] if whom else [])
         if what == "other" and line.type == "Subscribe":
@@ -119,7 +119,7 @@ class LineReader:
 
     def _service(self, text: str, sender: str, what: str, users: list[str], time: int) -> tuple[str, dict[str, Any]]:
         """A line of the platform: what it did, and its text with the people in it as ids."""
-        text = self._names.out_of_line(text)
+        text = self._names.hidden(text)
         ids: list[str] = []
         for user in users if what in {"add", "remove", "leave"} else ():
             for name in [user] if user in self._known or len(users) > 1 else COMMA.split(user):
@@ -147,7 +147,7 @@ class LineReader:
             for uri in (uris or ())[:1000]:
                 if not uri.uri:
                     continue
-                name = self._names.out_of_line(tidy(uri.uri).rpartition("/")[2])[:200]
+                name = self._names.hidden(tidy(uri.uri).rpartition("/")[2])[:200]
                 mime = mime_of(name)
                 sort = mime.partition("/")[0]
                 kinds.add(kind or (sort if sort in _SEEN else "file"))

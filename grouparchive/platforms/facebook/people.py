@@ -11,6 +11,7 @@ from typing import Final
 from grouparchive.model.ports import Identify
 from grouparchive.model.records import MemberId
 from grouparchive.platforms.facebook.titles import plain
+from grouparchive.platforms.files import Names
 
 _NUMBER: Final = re.compile(r"\d{1,20}")
 _HOST: Final = re.compile(r"(?:https?:)?//(?:[a-z-]{1,20}\.)?(?:facebook|fb)\.com/", re.IGNORECASE)
@@ -72,24 +73,10 @@ class People:
         return found
 
 
-class Names:
-    """The names of a thread's people, as they leave the lines that the platform wrote."""
-
-    def __init__(self, people: People, names: Iterable[str]) -> None:
-        self._people = people
-        known = sorted({name for name in names if plain(name) not in NO_NAME}, key=len, reverse=True)[:2000]
-        alternatives = "|".join(map(re.escape, known))
-        self._name = re.compile(rf"(?<![^\W_])({alternatives})(?![^\W_])") if known else None
-        self._mention = re.compile(rf"@({alternatives})(?!\w)") if known else None
-
-    def out_of_line(self, text: str) -> str:
-        """A line of the platform with every known name replaced by its owner's id."""
-        return self._name.sub(self._id, text) if self._name else text
-
-    def out_of_mentions(self, text: str) -> str:
-        """What somebody wrote, with the mentions that Messenger and Instagram completed replaced."""
-        return self._mention.sub(self._id, text) if self._mention and "@" in text else text
-
-    def _id(self, found: re.Match[str]) -> str:
-        id_ = self._people.id(found[1])
-        return f"{{member:{id_}}}" if id_ else found[0]
+def names_of(people: People, names: Iterable[str]) -> Names:
+    """A thread's people, to be found in the lines that the platform wrote, where names of one letter stand too."""
+    found = Names(people.id, shortest=1)
+    for name in names:
+        if plain(name) not in NO_NAME:
+            found.learn(name, name)
+    return found

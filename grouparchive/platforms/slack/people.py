@@ -1,6 +1,5 @@
 """Who is in a Slack workspace: people with their power and their addresses, and the ids under which content speaks of them."""
 
-import hashlib
 import re
 from collections.abc import Callable, Iterable, Iterator
 from typing import Final
@@ -9,7 +8,9 @@ import msgspec
 
 from grouparchive.model.ports import Identify
 from grouparchive.model.records import Fact, MemberId, Membership, Ref, Role
+from grouparchive.platforms.files import Names
 from grouparchive.platforms.files.addresses import mail, phone
+from grouparchive.platforms.files.connector import stamp_of
 from grouparchive.platforms.slack.shapes import Profile, User, moment
 
 SLACKBOT: Final = "USLACKBOT"
@@ -18,7 +19,6 @@ LEVELS: Final = {OWNER: 100, ADMIN: 50, GUEST: 0}
 LONGEST: Final = 1024
 """Characters of a name or an id; Slack's own are far shorter."""
 
-_WORD: Final = re.compile(r"[^\W\d_]+")
 _ID: Final = re.compile(r"(?<![A-Za-z0-9])[UW][A-Z0-9]{6,20}(?![A-Za-z0-9])")
 
 
@@ -48,7 +48,7 @@ class People:
         self._faces = faces
         self._ids: dict[str, MemberId] = {}
         self._apps: dict[str, str] = {}  # a bot's id -> its user's
-        self._spoken: dict[str, list[tuple[str, str]]] | None = None
+        self._called = Names(self.id)
         self.known: dict[str, Person] = {}
         self.unreadable = 0
 
@@ -71,6 +71,7 @@ class People:
                 updated=max(moment(user.updated), 0),
                 avatar=self._faces.get(user.id, ""),
             )
+            self._called.learn(self.known[user.id].name, user.id)
             yield user.team_id or profile.team or ""
 
     def id(self, native: str) -> MemberId:
@@ -86,6 +87,7 @@ class People:
         """The member id of somebody who may not be in the list: a message brings their profile."""
         if native not in self.known and native not in self._ids and profile:
             self.known[native] = Person(name=_name(profile, None, None))
+            self._called.learn(self.known[native].name, native)
         return self.id(native)
 
     def app(self, bot: str, called: str, own: str) -> MemberId:
@@ -127,29 +129,14 @@ class People:
 
     def stamp(self) -> str:
         """What only those who have the export can work out, and what stays while its people do."""
-        lines = sorted(f"{native} {person.mail}" for native, person in self.known.items() if not person.gone)
-        return hashlib.sha256("\n".join(lines).encode("utf-8", "surrogatepass")).hexdigest()
+        return stamp_of(f"{native} {person.mail}" for native, person in self.known.items() if not person.gone)
 
     # --- names of files --------------------------------------------------------------------------------------------------
 
     def clean(self, text: str) -> str:
-        """The name of a file, or another short text, with the people in it as ids: their ids at Slack and their full names."""
+        """The name of a file, or another short text, with the people in it as ids: their ids at Slack and their names."""
         text = _ID.sub(lambda found: f"{{member:{self.id(found[0])}}}" if found[0] in self.known else found[0], text)
-        if self._spoken is None:
-            self._spoken = {}
-            for native, person in self.known.items():
-                words = _WORD.findall(person.name.casefold())
-                if len(words) > 1:
-                    self._spoken.setdefault(words[0], []).append((person.name, native))
-        if not self._spoken:
-            return text
-        for word in dict.fromkeys(_WORD.findall(text.casefold())):
-            for name, native in self._spoken.get(word, ())[:20]:
-                loose = r"[\W_]{1,3}".join(map(re.escape, _WORD.findall(name)))
-                text = re.sub(
-                    rf"(?<![^\W_]){loose}(?![^\W_])", f"{{member:{self.id(native)}}}", text, flags=re.IGNORECASE
-                )
-        return text
+        return self._called.hidden(text)
 
     def _address(self, read: Callable[[str], str], value: str | None) -> str:
         found = read(value) if value else ""

@@ -91,6 +91,49 @@ def test_names_are_found_in_names_of_files(text: str) -> None:
     assert (f"{{member:{ID}}}" in found) == (text not in {"xFern Moss", "Fern Mossy"})
 
 
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        ("fern_moss.jpg", "{F}.jpg"),
+        ("FERN-MOSS (2)", "{F} (2)"),
+        ("Fern Moss Reed.jpg", "{R}.jpg"),  # the longest name
+        ("Fern - Moss", "{F}"),
+        ("Fern ---- Moss", "Fern ---- Moss"),
+        ("fernmoss", "fernmoss"),
+        ("fern mosses", "fern mosses"),
+        ("sol, Sol", "sol, {S}"),  # a single word as it is written
+        ("Sol_Sol2", "{S}_Sol2"),
+        ("Jo", "Jo"),
+        ("{F} Sol", "{F} {S}"),
+    ],
+)
+def test_names_of_several_words_are_found_in_any_spelling(text: str, found: str) -> None:
+    ids = {"F": "f" * 32, "R": "e" * 32, "S": "5" * 32}
+    names = Names()
+    for name, who in (("Fern Moss", "F"), ("Fern Moss Reed", "R"), ("Sol", "S"), ("Jo", "S"), ("member", "S")):
+        names.learn(name, ids[who])
+    label = {f"{{{short}}}": f"{{member:{long}}}" for short, long in ids.items()}
+    for short, long in label.items():
+        text, found = text.replace(short, long), found.replace(short, long)
+    assert names.hidden(text) == found
+
+
+def test_who_somebody_is_is_asked_only_when_they_are_found() -> None:
+    asked: list[str] = []
+
+    def id_of(who: str) -> str:
+        asked.append(who)
+        return "" if who == "nobody" else ID
+
+    names = Names(id_of, shortest=1)
+    for name, who in (("J", "jo"), ("Moss", "moss"), ("Facebook User", "nobody")):
+        names.learn(name, who)
+    assert not asked
+    assert names.hidden("J met Facebook User") == f"{{member:{ID}}} met Facebook User"
+    assert names.mentions_hidden("@J, @Jo @moss J@J_ @") == f"{{member:{ID}}}, @Jo @moss J@J_ @"
+    assert asked == ["jo", "nobody", "jo"]
+
+
 def test_a_discord_export_has_one_stamp(tmp_path: Path) -> None:
     path = tmp_path / "walk.json"
     author = {"id": "1", "name": "fern", "nickname": "Fern", "isBot": False, "roles": []}
@@ -119,7 +162,7 @@ def test_finding_names_does_not_grow_with_the_people() -> None:
     names = Names()
     for number in range(20_000):
         names.learn(f"A {number:06d}", f"{number:032x}")
-    text = "A 019999x A 000007 " * 20_000
+    text = "A 019999x A 000007 " * 20_000 + "a-_" * 100_000
     assert (
         names.hidden(text).count("{member:") == 20_000
     )  # in moments: with a search through all of them it takes an hour
