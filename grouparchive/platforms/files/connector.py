@@ -173,6 +173,10 @@ class FileConnector:
         self._parts_told = self._parts_told or code == Known.PART_LEFT_OUT
         self._gaps.append(Gap(code=code, scope=scope[:1024], detail=detail, count=count, limit=limit))
 
+    def _tell(self, code: str, where: str) -> None:
+        """Note one of many things that could not be read, with its place."""
+        note(self._gaps, code, where)
+
     def _taken_gaps(self) -> list[Gap]:
         gaps, self._gaps = self._gaps, []
         return gaps
@@ -200,6 +204,16 @@ class Sightings:
             channels.setdefault(channel, []).append(one)
         for records in channels.values():
             yield Page(records=records, stamp=stamp)
+
+
+def note(gaps: list[Gap], code: str, where: str) -> None:
+    """Add a gap to others, of which there may be very many: from then on their places say nothing more."""
+    if len(gaps) < PAGE:
+        gaps.append(Gap(code=code, scope=where[:1024]))
+    elif gaps[-1].code == code and not gaps[-1].scope:
+        gaps[-1] = Gap(code=code, count=gaps[-1].count + 1)
+    else:
+        gaps.append(Gap(code=code))
 
 
 def stamp_of(lines: Iterable[str]) -> str:

@@ -1,10 +1,10 @@
 """Which column of a table is what, by the headings that programs and people write, in several languages."""
 
-import re
 from collections.abc import Mapping, Sequence
 from typing import Final
 
 from grouparchive.errors import UsageError
+from grouparchive.platforms.files.table import heading
 
 FIELDS: Final = ("id", "name", "first", "last", "handle", "mail", "phone", "joined", "role", "group")
 """What a column may be, as in `--column FIELD=NAME`."""
@@ -87,11 +87,6 @@ _POWERS: Final = {
     ),
 }
 _BY_POWER: Final = {word.strip(): power for power, words in _POWERS.items() for word in words.split(",")}
-
-
-def heading(text: str) -> str:
-    """A heading as it is compared."""
-    return re.sub(r"[\s_]+", " ", text.strip(" \"'*:.\ufeff")).casefold()
 
 
 def columns_of(header: Sequence[str], chosen: Mapping[str, str]) -> dict[str, int]:

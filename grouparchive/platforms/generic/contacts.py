@@ -14,9 +14,8 @@ from grouparchive.model.records import AnyRecord, Fact, Gap, Group, Known, Recor
 from grouparchive.platforms.files import Box, Choices, FileConnector
 from grouparchive.platforms.files.addresses import dialled, mail, phone
 from grouparchive.platforms.files.connector import PAGE
+from grouparchive.platforms.files.table import LONGEST, Table, cell, heading, lone
 from grouparchive.platforms.generic import vcards
-from grouparchive.platforms.generic.columns import heading
-from grouparchive.platforms.generic.tables import Table, lone
 from grouparchive.platforms.generic.vcards import Card
 
 MOST_ADDRESSES: Final = 5
@@ -75,7 +74,7 @@ class ContactsFile(FileConnector):
         entry = lone(box, r".*\.(?:csv|tsv|tab|txt)")
         if not entry or choices.columns:
             return False
-        headings = [heading(one) for one in Table(box, entry).header]
+        headings = Table.of(box, entry).places
         reached = any(_MAIL.fullmatch(one) or _PHONE.fullmatch(one) for one in headings)
         return reached and any(_SIGNS.fullmatch(one) for one in headings)
 
@@ -142,13 +141,13 @@ class ContactsFile(FileConnector):
         if vcards.looks_like_one(self.box.head(entry, 512)):
             yield from vcards.cards(self.box, entry, self._tell)
             return
-        table = Table(self.box, entry)
+        table = Table.of(self.box, entry)
         places = [(place, field) for place, one in enumerate(map(heading, table.header)) if (field := _field(one))]
         for number, cells in table.rows(self._tell):
             card = Card(line=number)
             names: dict[str, str] = {}
             for place, field in places:
-                value = cells[place].strip() if place < len(cells) else ""
+                value = cell(cells, place, LONGEST)
                 if not value:
                     continue
                 if field in {"mails", "phones", "chats"}:
@@ -160,9 +159,6 @@ class ContactsFile(FileConnector):
             card.parts = " ".join(names[one] for one in ("first", "middle", "last") if one in names)
             card.nick, card.firm = names.get("nick", ""), names.get("firm", "")
             yield card
-
-    def _tell(self, code: str, where: str) -> None:
-        self._gap(code, where)
 
 
 def _field(one: str) -> str:

@@ -26,12 +26,10 @@ from grouparchive.model.records import (
 from grouparchive.platforms.files import Box, Choices, FileConnector
 from grouparchive.platforms.files.addresses import dialled, mail, phone
 from grouparchive.platforms.files.connector import PAGE, stamp_of
+from grouparchive.platforms.files.table import MOST_PEOPLE, Table, cell, heading, lone
 from grouparchive.platforms.generic import dates
-from grouparchive.platforms.generic.columns import columns_of, heading, power
-from grouparchive.platforms.generic.tables import Table, lone
+from grouparchive.platforms.generic.columns import columns_of, power
 
-MOST_PEOPLE: Final = 200_000
-LONGEST: Final = 1024
 SUFFIXES: Final = r".*\.(?:csv|tsv|tab|txt)"
 
 _WHO: Final = frozenset({"id", "handle", "mail", "phone", "name"})
@@ -73,13 +71,13 @@ class MembersTable(FileConnector):
         entry = lone(box, SUFFIXES)
         if not entry:
             return False
-        header = Table(box, entry).header
-        headings = {heading(one) for one in header}
+        table = Table.of(box, entry)
+        headings = table.places.keys()
         if choices.columns:
             return any(heading(name) in headings for name in choices.columns.values())
         if any(theirs <= headings for theirs in _THEIRS):
             return False
-        found = columns_of(header, {}).keys()
+        found = columns_of(table.header, {}).keys()
         return len(found) > 1 and (bool(found & {"handle", "mail", "phone"}) or found >= {"name", "joined"})
 
     def groups(self) -> Iterator[Group]:
@@ -101,7 +99,7 @@ class MembersTable(FileConnector):
         """Group -> who is known by what -> the person."""
         if self._groups is None:
             self._gaps = list(self.box.gaps)
-            table = Table(self.box, lone(self.box, ".*"))
+            table = Table.of(self.box, lone(self.box, ".*"))
             columns = columns_of(table.header, self.choices.columns)
             if not columns.keys() & (_WHO | {"first", "last"}):
                 raise BadExport(
@@ -109,7 +107,7 @@ class MembersTable(FileConnector):
                     hint='Say which column it is, for example: --column "name=Who" --column "mail=Write to"',
                 )
             groups: dict[str, dict[str, Row]] = {}
-            own = (self.choices.group or self.box.label.rpartition(".")[0] or self.box.label)[:LONGEST]
+            own = (self.choices.group or self.box.label.rpartition(".")[0] or self.box.label)[:1024]
             people = 0
             for number, cells in table.rows(self._tell):
                 row, group = self._row(cells, columns, number)
@@ -126,8 +124,7 @@ class MembersTable(FileConnector):
 
     def _row(self, cells: list[str], columns: Mapping[str, int], number: int) -> tuple[Row | None, str]:
         def of(field: str) -> str:
-            place = columns.get(field, len(cells))
-            return cells[place].strip()[:LONGEST] if place < len(cells) else ""
+            return cell(cells, columns.get(field, -1))
 
         name = of("name") or f"{of('first')} {of('last')}".strip()
         reached = mail(of("mail")), phone(of("phone"))
@@ -140,15 +137,6 @@ class MembersTable(FileConnector):
             return None, ""
         name = name or (of("handle") if of("id") else "")
         return Row(native, name, *reached, of("joined"), of("role")), of("group") if not self.choices.group else ""
-
-    def _tell(self, code: str, where: str) -> None:
-        if len(self._gaps) < PAGE:
-            self._gap(code, where)
-        else:  # of so many, the places say nothing more
-            last = self._gaps[-1]
-            same = last.code == code
-            count = last.count + 1 if same else 1
-            self._gaps[-1:] = [Gap(code=code, count=count)] if same else [last, Gap(code=code)]
 
     # --- records -------------------------------------------------------------------------------------------------------
 

@@ -45,8 +45,8 @@ from grouparchive.model.records import (
 )
 from grouparchive.platforms.files import Box, Choices, FileConnector
 from grouparchive.platforms.files.connector import PAGE, stamp_of
+from grouparchive.platforms.files.lines import blocks
 from grouparchive.platforms.files.texts import fitted
-from grouparchive.platforms.generic.blocks import blocks
 
 LONGEST: Final = 8 * 1024 * 1024
 """Bytes of a line. A text in it is cut so that it fits into a record."""

@@ -12,8 +12,8 @@ import msgspec
 
 from grouparchive.model.records import Known
 from grouparchive.platforms.files import Box
-from grouparchive.platforms.generic.blocks import blocks
-from grouparchive.platforms.generic.tables import encoding_of, narrowed
+from grouparchive.platforms.files.lines import blocks
+from grouparchive.platforms.files.table import encoding_of, narrowed
 
 LONGEST: Final = 64 * 1024
 """Bytes of a line, and of a value that is folded over several."""

@@ -3,15 +3,14 @@ settings; or the members' list alone, as the group's page gives it. All file nam
 told apart by what is in them. See docs/platforms/mail.md for what is known of the layout.
 """
 
-import csv
-import io
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import ClassVar, Final
 
 import msgspec
 
-from grouparchive.errors import BadExport, NotFound
+from grouparchive.errors import BadExport
 from grouparchive.model.ports import Page
 from grouparchive.model.records import (
     AnyRecord,
@@ -29,10 +28,11 @@ from grouparchive.model.records import (
     Setting,
 )
 from grouparchive.platforms.files import Box, Choices
+from grouparchive.platforms.files.connector import note
+from grouparchive.platforms.files.table import Table
 from grouparchive.platforms.mail.addresses import address
-from grouparchive.platforms.mail.headers import text_of
 from grouparchive.platforms.mail.mailbox import MailBox
-from grouparchive.platforms.mail.members import MOST_BYTES, Members, Standing, looks_like_members, read_members
+from grouparchive.platforms.mail.members import Members, Standing, looks_like_members, read_members
 from grouparchive.platforms.mail.store import mail_files, several_exports
 from grouparchive.platforms.mail.survey import Mails
 
@@ -135,16 +135,15 @@ class GoogleGroup(MailBox):
         for name in names[:_LOOKED_AT]:
             if not name.lower().endswith(".csv"):
                 continue
-            try:
-                data = self.box.read(name, MOST_BYTES)
-            except (BadExport, NotFound):
-                self._roster_gaps.append(Gap(code=Known.FILE_DAMAGED, scope=name[:1024]))
-                continue
-            found = read_members(data)
-            if found.listed and group not in self._lists and not _is_info(data):
+            gaps: list[Gap] = []
+            found = read_members(Table.of(self.box, name), partial(_note, gaps, name))
+            head = self.box.head(name, _MOST_INFO)
+            listed = bool(found.listed) and group not in self._lists and not _is_info(head)
+            if listed:
                 self._lists[group] = found
-            elif group not in self._infos and len(data) <= _MOST_INFO:
-                self._infos[group] = _info(data)
+            elif group not in self._infos and self.box.entries[name] <= _MOST_INFO:
+                self._infos[group] = _info(head)
+            self._roster_gaps += [gap for gap in gaps if listed or gap.code == Known.FILE_DAMAGED]
 
     # --- pages ---
 
@@ -217,8 +216,6 @@ class GoogleGroup(MailBox):
             )
         if unknown:
             self._gap(Known.MEMBER_STATE_UNKNOWN, group, count=unknown)
-        if members.unread:
-            self._gap(Known.ROW_UNREADABLE, group, count=members.unread)
         head = Roster(channel=group, time=self.box.modified, members=len(people), bans=len(bans))
         return Page(records=[head, *people, *bans])
 
@@ -250,7 +247,7 @@ def _group_of(box: Box, name: str) -> str:
 
 def _is_info(data: bytes) -> bool:
     """Is a CSV about the group and not its members? Its one row tells the group's own address, or it is a list of pairs."""
-    rows = [row for row in csv.reader(io.StringIO(text_of(data[:_MOST_INFO]))) if row]
+    rows = _rows(data)
     return (
         bool(rows)
         and (all(len(row) == 2 for row in rows) or len(rows) == 2)
@@ -259,12 +256,17 @@ def _is_info(data: bytes) -> bool:
     )
 
 
+def _rows(data: bytes) -> list[list[str]]:
+    return [cells for _, cells in Table.beginning(data, ",").every(lambda *_: None)]
+
+
+def _note(gaps: list[Gap], name: str, code: str, where: str) -> None:
+    note(gaps, code, f"{name} {where}".strip())
+
+
 def _info(data: bytes) -> dict[str, str]:
     """What a CSV about the group says: a header and a row, or pairs."""
-    try:
-        rows = [row for row in csv.reader(io.StringIO(text_of(data.removeprefix(b"\xef\xbb\xbf")))) if row]
-    except csv.Error:
-        return {}
+    rows = _rows(data)
     if len(rows) == 2 and len(rows[0]) != 2:
         return {name.strip(): value.strip() for name, value in zip(*rows, strict=False) if name.strip()}
     return {row[0].strip(): row[1].strip() for row in rows if len(row) >= 2 and row[0].strip()}

@@ -6,21 +6,19 @@ nickname, group status, email status, email preference, posting permissions, the
 hour, minute, second and zone.
 """
 
-import csv
-import io
-from collections.abc import Iterator
 from datetime import UTC, datetime
+from itertools import chain, islice
 from typing import Final, Literal, TypeAlias
 
 import msgspec
 
+from grouparchive.model.records import Known
+from grouparchive.platforms.files.table import MOST_PEOPLE, Table, Tell, cell
 from grouparchive.platforms.mail.addresses import address
-from grouparchive.platforms.mail.headers import text_of
 
+Row: TypeAlias = tuple[int, list[str]]
 Standing: TypeAlias = Literal["owner", "manager", "member", "invited", "pending", "banned", "unknown"]
 
-MOST_BYTES: Final = 64 << 20
-_LONGEST_FIELD: Final = 10_000
 _SAMPLE: Final = 200
 
 _SAID: dict[Standing, str] = {
@@ -70,11 +68,10 @@ class Listed(msgspec.Struct, frozen=True):
 
 
 class Members(msgspec.Struct):
-    """A list of members; `unread` counts rows without an address that can be read, `title` is the group's name where told."""
+    """A list of members; `title` is the group's name where told."""
 
     listed: list[Listed]
     title: str = ""
-    unread: int = 0
 
 
 class _Columns(msgspec.Struct, frozen=True):
@@ -86,106 +83,77 @@ class _Columns(msgspec.Struct, frozen=True):
 
 def looks_like_members(head: bytes) -> bool:
     """Does a CSV that begins so list the members of a Google group?"""
-    title, rows = _rows(head.rpartition(b"\n")[0] or head)
+    whole = head.rpartition(b"\n")[0] or head
+    title, rows = _titled(list(islice(Table.beginning(whole).every(lambda *_: None), _SAMPLE)))
     if not rows:
         return False
-    first = [one.strip().lower() for one in rows[0][:3]]
+    first = [one.strip().lower() for one in rows[0][1][:3]]
     if first == ["email address", "nickname", "group status"]:
         return True
     columns = _columns(rows[1:] if len(rows) > 1 else rows)
-    return columns is not None and columns.address == 0 and len(rows[0]) >= 3 and (bool(title) or columns.standing == 2)
+    width = len(rows[0][1])
+    return columns is not None and columns.address == 0 and width >= 3 and (bool(title) or columns.standing == 2)
 
 
-def read_members(data: bytes) -> Members:
-    """The whole list."""
-    title, rows = _rows(data)
-    columns = _columns(rows)
+def read_members(table: Table, tell: Tell) -> Members:
+    """The whole list. Rows without an address that can be read are told."""
+    rows = table.every(tell)
+    title, sample = _titled(list(islice(rows, _SAMPLE)))
+    columns = _columns(sample)
     if columns is None:
-        return Members([], title, len(rows))
-    found = Members([], title)
+        return Members([], title)
     seen: dict[str, Listed] = {}
-    for number, row in enumerate(rows):
-        native = address(row[columns.address]) if columns.address < len(row) else ""
+    for place, (number, row) in enumerate(chain(sample, rows)):
+        native = address(cell(row, columns.address))
         if not native:
-            found.unread += number > 0 and any(one.strip() for one in row)
+            if place > 0:
+                tell(Known.ROW_UNREADABLE, f"line {number:,}")
             continue
-        name = _cell(row, columns.name)
+        if len(seen) >= MOST_PEOPLE:
+            tell(Known.TOO_MANY, f"line {number:,}")
+            break
+        name = cell(row, columns.name)
         seen[native] = Listed(
             native, "" if address(name) else name[:200], _standing(row, columns), _joined(row, columns.joined)
         )
-    found.listed = list(seen.values())
-    return found
+    return Members(list(seen.values()), title)
 
 
-def _rows(data: bytes) -> tuple[str, list[list[str]]]:
-    text = _text(data)
-    before = csv.field_size_limit(max(len(text), 1))
-    try:
-        rows = [row for row in _parsed(text) if any(one.strip() for one in row)]
-    finally:
-        csv.field_size_limit(before)
-    title = ""
-    if (
-        len(rows) > 1
-        and len([one for one in rows[0] if one.strip()]) == 1
-        and not address(rows[0][0])
-        and len(rows[1]) > 1
-    ):
-        title = rows[0][0].strip()
-        rows = rows[1:]
-    return title, rows
+def _titled(rows: list[Row]) -> tuple[str, list[Row]]:
+    """The title above a list, and the list."""
+    if len(rows) > 1:
+        (_, first), (_, second) = rows[:2]
+        told = [one.strip() for one in first if one.strip()]
+        if len(told) == 1 and len(second) > 1 and not address(told[0]):
+            return told[0], rows[1:]
+    return "", rows
 
 
-def _text(data: bytes) -> str:
-    for mark, charset in ((b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"), (b"\xef\xbb\xbf", "utf-8-sig")):
-        if data.startswith(mark):
-            return data.decode(charset, "replace").replace("\0", "")
-    return text_of(data)
-
-
-def _parsed(text: str) -> Iterator[list[str]]:
-    first = text[:4096].partition("\n")[0]
-    mark = max(",;\t", key=first.count) if first else ","
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=mark)
-    while True:
-        try:
-            row = next(reader)
-        except StopIteration:
-            return
-        except csv.Error:
-            continue
-        yield [one[:_LONGEST_FIELD] for one in row]
-
-
-def _columns(rows: list[list[str]]) -> _Columns | None:
+def _columns(rows: list[Row]) -> _Columns | None:
     """Which column is which, by what stands in most of the rows."""
-    sample = rows[:_SAMPLE]
+    sample = [row for _, row in rows]
     width = min(max((len(row) for row in sample), default=0), 50)
-    addresses = [sum(bool(address(_cell(row, at))) for row in sample) for at in range(width)]
+    addresses = [sum(bool(address(cell(row, at))) for row in sample) for at in range(width)]
     if not addresses or not max(addresses):
         return None
     where = addresses.index(max(addresses))
-    standings = [sum(_cell(row, at).casefold() in _WORDS for row in sample) for at in range(width)]
+    standings = [sum(cell(row, at).casefold() in _WORDS for row in sample) for at in range(width)]
     standing = standings.index(max(standings)) if max(standings) else -1
     joined = next((at for at in range(width - 5) if any(_date(row, at) for row in sample)), -1)
     name = where + 1 if where + 1 < width and where + 1 not in {standing, joined} else -1
     return _Columns(where, name, standing, joined)
 
 
-def _cell(row: list[str], at: int) -> str:
-    return row[at].strip() if 0 <= at < len(row) else ""
-
-
 def _standing(row: list[str], columns: _Columns) -> Standing:
     if columns.standing < 0:
         return "member"
-    said = _cell(row, columns.standing).casefold()
+    said = cell(row, columns.standing).casefold()
     return _WORDS.get(said, "unknown") if said else "member"
 
 
 def _date(row: list[str], at: int) -> int:
     """The time in six columns, 0 where they hold none."""
-    parts = [_cell(row, at + one) for one in range(6)]
+    parts = [cell(row, at + one) for one in range(6)]
     if not all(part.isascii() and part.isdigit() and len(part) <= 4 for part in parts):
         return 0
     year, month, day, hour, minute, second = map(int, parts)

@@ -76,7 +76,7 @@ class SlackExport(FileConnector):
         super().__init__(box, identify, choices)
         self._known: tuple[Group, Layout, People, dict[Ref, Place], Markup] | None = None
         self._counts: Counter[tuple[str, str]] = Counter()
-        self._reader = Reader(box, self._tell)
+        self._reader = Reader(box, self._count)
 
     @classmethod
     def recognises(cls, box: Box, choices: Choices) -> bool:  # noqa: ARG003 - one of several that are asked
@@ -141,7 +141,7 @@ class SlackExport(FileConnector):
             for rows in reader.rows(entry, Conversation, f"list of {kind} conversations"):
                 for told in rows:
                     if not _REF.fullmatch(told.id or "") or told.id in places or len(places) >= MOST_CHANNELS:
-                        self._tell(Known.MESSAGE_UNREADABLE, "lists of conversations", int(not told.id))
+                        self._count(Known.MESSAGE_UNREADABLE, "lists of conversations", int(not told.id))
                         continue
                     name = told.name or ""
                     folder = told.id if kind == "direct" or (name not in found.days or name in used) else name
@@ -154,7 +154,7 @@ class SlackExport(FileConnector):
             ref = folder if _REF.fullmatch(folder) else self._unlisted(folder, found.days[folder])
             named = "" if kind != "private" else folder[:LONGEST]
             places.setdefault(ref, Place(ref, kind, Conversation(id=ref, name=named), found.days[folder]))
-            self._tell(Known.CHANNEL_UNLISTED, ref, 1)
+            self._count(Known.CHANNEL_UNLISTED, ref, 1)
         return places
 
     def _unlisted(self, folder: str, days: list[str]) -> Ref:
@@ -235,7 +235,7 @@ class SlackExport(FileConnector):
             people,
             markup,
             attach=lambda ref, file: self._file(found, people, ref, file),
-            tell=self._tell,
+            tell=self._count,
             exported=self.box.modified,
             watch=place.told.members is None,
         )
@@ -275,7 +275,7 @@ class SlackExport(FileConnector):
 
     # --- gaps ----------------------------------------------------------------------------------------------------------
 
-    def _tell(self, code: str, scope: str, count: int) -> None:
+    def _count(self, code: str, scope: str, count: int) -> None:
         if count > 0:
             self._counts[code, scope] += count
 

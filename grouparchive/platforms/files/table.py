@@ -5,13 +5,14 @@ no row is taken whose size has no bound.
 import codecs
 import csv
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import islice
 from typing import Final
 
 from grouparchive.errors import BadExport
 from grouparchive.model.records import Known
-from grouparchive.platforms.files import Box
-from grouparchive.platforms.generic.blocks import blocks
+from grouparchive.platforms.files.box import Box
+from grouparchive.platforms.files.lines import blocks
 
 LONGEST: Final = 256 * 1024
 """Bytes of a line."""
@@ -20,6 +21,8 @@ MOST: Final = 1024 * 1024  # characters of ten of them
 MOST_CELLS: Final = 2000
 MOST_BREAKS: Final = 20
 """Line ends in one cell of a list of people."""
+MOST_PEOPLE: Final = 200_000
+"""Rows of one list of people."""
 DELIMITERS: Final = ",;\t|"
 
 _HEAD: Final = 64 * 1024
@@ -58,20 +61,35 @@ def delimiter_of(line: str) -> str:
     return max(DELIMITERS, key=bare.count)
 
 
-class Table:
-    """A file of rows. `header` is its first row that is not empty, `rows` gives the others with the number of their line.
+def heading(text: str) -> str:
+    """A heading as it is compared."""
+    return re.sub(r"[\s_]+", " ", text.strip(" \"'*:.\ufeff")).casefold()
 
-    `told` is "sep=;" as spreadsheets write it, and is no row.
+
+def cell(cells: Sequence[str], place: int, longest: int = 1024) -> str:
+    """What stands in a row at a place; "" where nothing does."""
+    return cells[place].strip()[:longest] if 0 <= place < len(cells) else ""
+
+
+class Table:
+    """Rows of cells. `header` is the first row that is not empty, `places` says which heading stands where, `rows` gives the
+    other rows with the number of their line. A line "sep=;", as spreadsheets write it, is no row.
+
+    Args:
+        head: how it begins.
+        pieces: gives all of it.
+        whole: is the head all of it?
+        delimiter: what stands between the cells; else it is found out.
     """
 
-    def __init__(self, box: Box, entry: str) -> None:
-        self._box = box
-        self._entry = entry
-        head = box.head(entry, _HEAD)
-        self.encoding = encoding_of(head, whole=len(head) == box.entries[entry])
+    def __init__(
+        self, head: bytes, pieces: Callable[[], Iterable[bytes]], *, whole: bool = True, delimiter: str = ""
+    ) -> None:
+        self._pieces = pieces
+        self.encoding = encoding_of(head, whole=whole)
         self._skip = 0
         lines = [line.strip("\r") for line in head.decode(self.encoding, "replace").lstrip("\ufeff").split("\n")[:20]]
-        self.delimiter = ""
+        self.delimiter = delimiter
         while lines and (not lines[0].strip(" \0,;\t") or re.fullmatch(r"sep=(.)", lines[0])):
             told = re.fullmatch(r"sep=(.)", lines[0])
             self.delimiter = told[1] if told else self.delimiter
@@ -80,22 +98,34 @@ class Table:
         first = lines[0] if lines else ""
         self.delimiter = self.delimiter or delimiter_of(first)
         rows = self._parsed([(1, line + "\n") for line in lines], lambda *_: None)
-        self.header = [cell.strip() for cell in next(rows, (0, []))[1]]
+        self.header = [one.strip() for one in next(rows, (0, []))[1]]
+        self.places: dict[str, int] = {}
+        for place, one in enumerate(self.header):
+            self.places.setdefault(heading(one), place)
+
+    @classmethod
+    def of(cls, box: Box, entry: str) -> "Table":
+        """The table in a file of an export."""
+        head = box.head(entry, _HEAD)
+        return cls(head, lambda: box.pieces(entry), whole=len(head) == box.entries[entry])
+
+    @classmethod
+    def beginning(cls, head: bytes, delimiter: str = "") -> "Table":
+        """A table of which only this much is looked at."""
+        return cls(head, lambda: (head,), delimiter=delimiter)
 
     def rows(self, tell: Tell) -> Iterator[tuple[int, list[str]]]:
-        """Each row below the header, with the number of its line.
+        """Each row below the header, with the number of its line."""
+        return islice(self.every(tell), 1, None)
 
-        Raises:
-            BadExport: nothing of the file can be read.
-        """
-        rows = self._parsed(self._lines(tell), tell)
-        next(rows, None)
-        yield from rows
+    def every(self, tell: Tell) -> Iterator[tuple[int, list[str]]]:
+        """Each row, the header too, with the number of its line."""
+        return self._parsed(self._lines(tell), tell)
 
     def _lines(self, tell: Tell) -> Iterator[tuple[int, str]]:
         """Lines as text. UTF-16 is decoded first: its line ends are no single bytes."""
         wide = self.encoding.startswith("utf-16")
-        pieces: Iterable[bytes] = self._box.pieces(self._entry)
+        pieces = self._pieces()
         if wide:
             pieces = narrowed(pieces, self.encoding)
         encoding = "utf-8" if wide else self.encoding
@@ -136,7 +166,7 @@ class Table:
             for number, cells in rows:
                 if len(cells) > MOST_CELLS:
                     tell(Known.ROW_UNREADABLE, f"line {number:,}")
-                elif any(cell.strip() for cell in cells):
+                elif any(one.strip() for one in cells):
                     yield number, cells
 
     def _singly(self, lines: list[tuple[int, str]]) -> Iterator[tuple[int, list[str]]]:
@@ -147,7 +177,7 @@ class Table:
                 cells = next(csv.reader([line], delimiter=self.delimiter, skipinitialspace=True), []) if even else []
             except csv.Error:
                 cells = []
-            yield number, cells or [cell.strip().strip('"') for cell in line.split(self.delimiter)]
+            yield number, cells or [one.strip().strip('"') for one in line.split(self.delimiter)]
 
 
 def lone(box: Box, pattern: str) -> str:
@@ -159,7 +189,7 @@ def lone(box: Box, pattern: str) -> str:
 def _runaway(row: list[str], lines: list[tuple[int, str]]) -> bool:
     """Has a quotation mark that nobody closed swallowed the next rows? Then marks do not come in pairs, or there is no end."""
     unpaired = sum(line.count('"') for _, line in lines) % 2 == 1
-    return unpaired or any(cell.count("\n") > MOST_BREAKS for cell in row)
+    return unpaired or any(one.count("\n") > MOST_BREAKS for one in row)
 
 
 def narrowed(pieces: Iterable[bytes], encoding: str) -> Iterator[bytes]:
