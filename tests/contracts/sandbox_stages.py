@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from connector_contract import ConnectorStage
+from connector_stage import Can, ConnectorStage
 from messenger_contract import MessengerStage
 from target_contract import Eyes, TargetStage
 
@@ -33,6 +33,8 @@ class _Opened:
 
 
 class SandboxConnectorStage(_Opened, ConnectorStage):
+    can = frozenset(Can) - {Can.SERVICE, Can.LOST_FILES, Can.EXPORTS}
+
     def __init__(self, folder: Path, connector: type[SandboxConnector] = SandboxConnector) -> None:
         self.path = folder / "world"
         self.world = World(self.path)
@@ -74,9 +76,8 @@ class SandboxConnectorStage(_Opened, ConnectorStage):
     def ban(self, who: str) -> None:
         self.world.ban(self.room, HANDLES[who])
 
-    def face(self, who: str, picture: bytes) -> bool:
+    def face(self, who: str, picture: bytes) -> None:
         self.world.person(HANDLES[who], avatar=self.world.upload(picture))
-        return True
 
     def lost_file(self) -> str:
         return "file-lost"

@@ -7,7 +7,8 @@ from urllib.parse import quote
 
 import msgspec
 import pytest
-from connector_contract import ConnectorContract, ConnectorStage
+from connector_contract import ConnectorContract
+from connector_stage import Can, ConnectorStage
 from messenger_contract import MessengerContract, MessengerStage
 from target_contract import Eyes, TargetContract, TargetStage
 
@@ -48,6 +49,8 @@ class _Stage:
 
 
 class MatrixConnectorStage(_Stage, ConnectorStage):
+    can = frozenset(Can) - {Can.SERVICE, Can.LOST_FILES, Can.EXPORTS}
+
     def __init__(self, people: People) -> None:
         super().__init__(people)
         self.room = self.group = self.admin.create(name="Garden", preset="private_chat")
@@ -91,10 +94,9 @@ class MatrixConnectorStage(_Stage, ConnectorStage):
     def ban(self, who: str) -> None:
         self.admin.call("POST", f"/rooms/{quote(self.room)}/ban", {"user_id": self.handle(who)})
 
-    def face(self, who: str, picture: bytes) -> bool:
+    def face(self, who: str, picture: bytes) -> None:
         person = self.people[who]
         person.call("PUT", f"/profile/{quote(person.handle)}/avatar_url", {"avatar_url": person.upload(picture)})
-        return True
 
     def lost_file(self) -> str:
         return f"mxc://{self.admin.server.server_name}/AbCdEfGhIjKlMnOpQrStUvWx"
@@ -182,6 +184,8 @@ class MatrixMessengerStage(_Stage, MessengerStage):
 
 
 class TestMatrixConnector(ConnectorContract):
+    stage = MatrixConnectorStage
+
     @pytest.fixture
     def connector_stage(self, people: People) -> Iterator[MatrixConnectorStage]:
         stage = MatrixConnectorStage(people)

@@ -20,6 +20,8 @@ from grouparchive.platforms.sandbox.world import KEEPER, World
 
 
 class TestSandboxConnector(ConnectorContract):
+    stage = SandboxConnectorStage
+
     @pytest.fixture
     def connector_stage(self, tmp_path: Path) -> Iterator[SandboxConnectorStage]:
         with closing(SandboxConnectorStage(tmp_path)) as stage:
