@@ -8,6 +8,9 @@ import pytest
 from grouparchive.demo.homeserver import Homeserver
 
 
+pytest.register_assert_rewrite("connector_contract", "connector_stage", "file_contract", "file_stage")
+
+
 @pytest.fixture(scope="session")
 def homeserver() -> Iterator[Homeserver]:
     if importlib.util.find_spec("synapse") is None:

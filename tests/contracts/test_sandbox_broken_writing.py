@@ -1,4 +1,4 @@
-"""The contracts of targets and messengers see what they are for: a broken sandbox fails the check that watches over the breach."""
+"""The contracts of targets and messengers see what they are for: a broken sandbox fails the check that watches over it."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing

@@ -1,0 +1,385 @@
+"""What connectors over files owe beside the rest of the contract: exports overlap, come again, lack parts, and are recognised."""
+
+import gc
+import hashlib
+import os
+import re
+import zipfile
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any, ClassVar
+
+import pytest
+from backup_box import Box
+from connector_contract import ConnectorContract, needs, say_names
+from connector_stage import Can, Reading
+from file_stage import FileStage
+
+from grouparchive.archive.fold import View, fold
+from grouparchive.archive.reader import Archive
+from grouparchive.archive.writer import Writer
+from grouparchive.backup import Identities, Summary, run_import, stage_mark
+from grouparchive.errors import GroupArchiveError, NotFound
+from grouparchive.model import codec
+from grouparchive.model.records import (
+    Attachment,
+    Channel,
+    Fact,
+    Group,
+    Known,
+    Member,
+    Message,
+    Roster,
+)
+from grouparchive.platforms import registry
+from grouparchive.platforms.files import open_box
+from grouparchive.platforms.files.connector import PAGE
+
+MOST_ON_A_PAGE = 5 * PAGE
+DOCS = Path(__file__).resolve().parents[2] / "docs" / "platforms"
+
+_ID = re.compile(r"[0-9a-f]{32}")
+
+
+def story(stage: FileStage) -> None:
+    """Three people, and something of all that the format can hold."""
+    if Can.POSTS in stage.can:
+        first = stage.post("ada", "good evening")
+        for number in range(9):
+            stage.post(("ada", "ben")[number % 2], f"word {number}")
+        stage.post("ben", "yes")
+        stage.post("ben", "yes")
+        if Can.REPLIES in stage.can:
+            stage.post("ben", "an answer", reply_to=first)
+        if Can.REACTIONS in stage.can:
+            stage.react("ben", first, "\N{SNOWMAN}")
+    say_names(stage)
+    if Can.POSTS in stage.can:
+        for number in range(6):
+            stage.post(("ben", "ada")[number % 2], f"last word {number}")
+
+
+class Anew(Reading):
+    """A reading in which everybody has another id, and another order among the others."""
+
+    def identify(self, native: str, *_: str) -> str:
+        found = self.people.setdefault(native, hashlib.sha256(f"anew {native}".encode()).hexdigest()[:32])
+        self.ids[found] = native
+        self.asked.add(native)
+        return found
+
+
+# --- records ---------------------------------------------------------------------------------------------------------
+
+
+@needs(Can.EXPORTS)
+def everything_has_its_place(stage: FileStage) -> None:
+    story(stage)
+    run = Reading(stage).whole()
+    groups = {group.ref for group in run.of(Group)}
+    channels = {channel.ref for channel in run.of(Channel)}
+    assert not groups or stage.group in groups
+    assert stage.room in channels or Channel not in run.connector.exports, "the channel is missing"
+    assert {channel.group for channel in run.of(Channel)} <= groups, "a channel of a group that is not there"
+    for record in run.records:
+        place = getattr(record, "channel", None)
+        assert place is None or place in channels, "something stands in a channel that is not there"
+
+
+@needs(Can.EXPORTS)
+def a_second_reading_gives_the_same(stage: FileStage) -> None:
+    story(stage)
+    stage.fixed = stage.export()
+    found = []
+    for kind in (Reading, Anew):
+        run = kind(stage).whole()
+        order: dict[str, str] = {}
+
+        def numbered(match: re.Match[str], run: Reading = run, order: dict[str, str] = order) -> str:
+            return order.setdefault(match[0], f"person {len(order)}") if match[0] in run.ids else match[0]
+
+        lines = [_ID.sub(numbered, codec.encode(one).decode()) for one in run.records]
+        files = [(one.ref, one.vault, one.size) for page in run.pages for one in page.media]
+        gaps = [_ID.sub(numbered, codec.encode(gap).decode()) for page in run.pages for gap in page.gaps]
+        found.append((sorted(lines), sorted(files), sorted(gaps), [page.cursor for page in run.pages]))
+    assert found[0] == found[1], "another reading gives something else"
+
+
+@needs(Can.EXPORTS, Can.POSTS)
+def events_come_oldest_first(stage: FileStage) -> None:
+    story(stage)
+    run = Reading(stage).whole()
+    last: dict[str, int] = {}
+    for message in run.of(Message):
+        if message.type == "service":  # it may wait until it is known who the people in it are
+            continue
+        assert message.time >= last.get(message.channel, 0), "posts do not come oldest first"
+        last[message.channel] = message.time
+
+
+@needs(Can.EXPORTS, Can.POSTS)
+def pages_are_bounded(stage: FileStage) -> None:
+    for number in range(MOST_ON_A_PAGE + 500):
+        stage.post(("ada", "ben")[number % 2], f"post number {number}")
+    run = Reading(stage).whole()
+    assert len([one for one in run.of(Message) if one.text.startswith("post number")]) == len(stage.posts)
+    assert max(len(page.records) for page in run.pages) <= MOST_ON_A_PAGE, "a page has no bound"
+
+
+# --- files -----------------------------------------------------------------------------------------------------------
+
+
+@needs(Can.EXPORTS, Can.FILES)
+def each_file_has_a_ref_of_its_own(stage: FileStage) -> None:
+    wanted = {f"look{number}.txt": f"some bytes {number}".encode() for number in range(3)}
+    for name, data in wanted.items():
+        stage.post("ada", f"see {name}", file=data, name=name)
+    stage.post("ben", "that is all")
+    run = Reading(stage)
+    with closing(run.connector):
+        list(run.stream())
+        mentioned = [file.ref for message in run.of(Message) for file in message.media]
+        asked = [file.ref for page in run.pages for file in page.media if file.vault == "content"]
+        assert [ref for ref, count in Counter(asked).items() if count > 1] == [], "two files have one ref"
+        assert sorted(mentioned) == sorted(asked), "a file is asked for that no post shows, or the other way round"
+        stored = sorted(b"".join(run.connector.media(ref)) for ref in asked)
+    assert stored == sorted(wanted.values()), "files are missing or mixed up"
+
+
+@needs(Can.EXPORTS, Can.LOST_FILES)
+def a_missing_file_is_a_gap(stage: FileStage) -> None:
+    stage.post("ada", "good evening")
+    stage.post("ada", "look", file=b"some bytes", name="look.txt")
+    stage.lost = True
+    run = Reading(stage)
+    with closing(run.connector):
+        list(run.stream())
+        gaps = [gap.code for page in run.pages for gap in page.gaps]
+        assert Known.MEDIA_UNAVAILABLE in gaps, "a file is missing, and nothing says so"
+        assert not [file for page in run.pages for file in page.media if file.vault == "content"]
+        for message in run.of(Message):
+            for file in message.media:
+                _raises(NotFound, lambda ref=file.ref: list(run.connector.media(ref)))
+
+
+# --- in an archive ---------------------------------------------------------------------------------------------------
+
+
+@needs(Can.EXPORTS)
+def a_second_import_brings_nothing(stage: FileStage) -> None:
+    story(stage)
+    path = stage.export()
+    with _archive(stage, "twice") as box:
+        assert not _knows(box, path)
+        assert _take(box, stage, path).new > 0
+        assert _knows(box, path), "a file is not known again"
+        before = _history(box)
+        assert _take(box, stage, path).new == 0, "the same export again is something new"
+        assert _history(box) == before
+
+
+@needs(Can.EXPORTS)
+def exports_that_overlap_are_one_history(stage: FileStage) -> None:
+    story(stage)
+    first, second, whole = stage.parts()
+    found = []
+    for name, paths in (("whole", [whole]), ("forth", [first, second]), ("back", [second, first])):
+        with _archive(stage, name) as box:
+            for path in paths:
+                _take(box, stage, path)
+            found.append(_history(box))
+    for other in found[1:]:
+        for part, said in found[0].items():
+            assert other[part] == said, f"two exports together tell something else than the whole: {part}"
+
+
+@needs(Can.EXPORTS)
+def limits_do_not_fail_an_import(stage: FileStage) -> None:
+    story(stage)
+    path = stage.export()
+    with _archive(stage, "limits") as box:
+        summary = _take(box, stage, path)
+        bad = [gap.code for gap in summary.gaps if not gap.limit]
+        assert bad == [], "a gap that is no limit, in an export that is whole"
+        assert not summary.new_gaps
+        assert _knows(box, path, "complete")
+
+
+@needs(Can.EXPORTS)
+def gaps_are_known_and_explained(stage: FileStage) -> None:
+    story(stage)
+    stage.lost = Can.LOST_FILES in stage.can
+    if Can.HOSTILE in stage.can:
+        stage.hostile()
+    run = Reading(stage).whole()
+    known = {value for name, value in vars(Known).items() if name.isupper()}
+    told = "".join(page.read_text(encoding="utf-8") for page in DOCS.glob("*.md"))
+    for page in run.pages:
+        for gap in page.gaps:
+            assert codec.decode(codec.encode(gap)) == gap
+            assert gap.count > 0
+            assert gap.code in known or f"`{gap.code}`" in told, f"nobody explains {gap.code}"
+
+
+@needs(Can.EXPORTS, Can.POSTS)
+def a_roster_is_whole_or_said_to_be_partial(stage: FileStage) -> None:
+    story(stage)
+    run = Reading(stage).whole()
+    whole = {roster.channel for roster in run.of(Roster)}
+    partial = Known.MEMBERS_PARTIAL in {gap.code for page in run.pages for gap in page.gaps}
+    missing = {channel.ref for channel in run.of(Channel) if channel.type not in {"category", "space"}} - whole
+    assert partial or not missing, "who is missing among the members is passed over in silence"
+
+
+# --- recognising, opening, closing -----------------------------------------------------------------------------------
+
+
+@needs(Can.EXPORTS)
+def no_other_format_takes_it(stage: FileStage) -> None:
+    story(stage)
+    path = stage.export()
+    with closing(open_box(path)) as box:
+        assert stage.reads.recognises(box, stage.choices), "it does not know its own export"
+        formats = [one for name in registry.names() for one in getattr(registry.load(name), "formats", ())]
+        assert stage.kind in formats, "nobody can find this format"
+        takers = [one.__name__ for one in formats if one is not stage.kind and one.recognises(box, stage.choices)]
+    assert takers == [], f"others take it for theirs: {takers}"
+
+
+@needs(Can.EXPORTS)
+def it_takes_nothing_else(stage: FileStage) -> None:
+    folder = stage.folder / "others"
+    (folder / "empty").mkdir(parents=True)
+    kinds = {path.suffix for path in [stage.export(), *stage.folder.rglob("*")] if path.suffix} | {".txt", ""}
+    for suffix in kinds:
+        for name, data in (("nothing", b""), ("noise", bytes(range(256)) * 40), ("half", b'{"a":[{"b":"\xff\xfe')):
+            (folder / f"{name}{suffix}").write_bytes(data)
+    with zipfile.ZipFile(folder / "odd.zip", "w") as file:
+        for suffix in kinds:
+            file.writestr(f"a/b{suffix}", b"\x00\x01 nonsense, \xf0\x9f\n" * 100)
+    for path in (*folder.iterdir(), folder):
+        with closing(open_box(path)) as box:
+            assert not stage.reads.recognises(box, stage.choices), f"it takes {path.name} for an export"
+
+
+@needs(Can.EXPORTS)
+def it_lets_go_of_files(stage: FileStage) -> None:
+    story(stage)
+    path = stage.export()
+    before = _open_files()
+    for most in (0, 1, 2, 3, 1000):
+        connector = stage.open(path, lambda *_: "0" * 32)
+        group = next(iter(connector.groups())).ref
+        pages = connector.pages(group, {})
+        came = [page for _, page in zip(range(most), pages, strict=False)]
+        started = [connector.media(file.ref) for page in came for file in page.media]
+        for one in started:
+            next(one)
+        del pages, came, started
+        connector.close()
+        connector.close()
+        gc.collect()
+        assert _open_files() == before, f"left half-way after {most} pages, a file stays open"
+
+
+# --- helpers ---------------------------------------------------------------------------------------------------------
+
+
+@contextmanager
+def _archive(stage: FileStage, name: str) -> Iterator[Box]:
+    folder = stage.folder / f"archive {name}"
+    folder.mkdir()
+    with closing(Box(folder)) as box:
+        yield box
+
+
+def _mark(path: Path) -> bytes:
+    with closing(open_box(path)) as box:
+        return box.fingerprint()
+
+
+def _knows(box: Box, path: Path, how: Any = "read") -> bool:
+    with Writer.open(box.path, box.home, pinned=box.pin) as writer:
+        return writer.knows_file(stage_mark(_mark(path), how))
+
+
+def _take(box: Box, stage: FileStage, path: Path) -> Summary:
+    """As `import` does."""
+    with closing(open_box(path)) as export:
+        people = Identities(*stage.reads.whose(export))
+    with (
+        Writer.open(box.path, box.home, pinned=box.pin) as writer,
+        closing(stage.open(path, people)) as connector,
+    ):
+        return run_import(connector, mark=_mark(path), writer=writer, identities=people)
+
+
+def _history(box: Box) -> dict[str, Any]:
+    """Everything that an archive tells, with handles in the place of ids."""
+    with Archive.open(box.path) as archive:
+        reader = archive.unlock(box.secret)
+        with closing(fold([reader])) as view:
+
+            def named(match: re.Match[str]) -> str:
+                member = view.members.get(view.canonical(match[0]))
+                return f"<{member.native}>" if member else match[0]
+
+            def line(record: Any) -> str:
+                return _ID.sub(named, codec.encode(record).decode())
+
+            found = _folded(view, line, lambda text: _ID.sub(named, text))
+        raw = [record for vault in ("content", "roster") for _, record in reader.records(vault)]  # type: ignore[arg-type]
+        natives = {record.id: record.native for record in raw if isinstance(record, Member)}
+        facts = [(natives[one.member], one.field, one.key, one.value) for one in raw if isinstance(one, Fact)]
+        found["facts"] = sorted(set(facts))
+        found["files"] = sorted({(one.ref, one.sha256) for one in raw if isinstance(one, Attachment)})
+        found["names"] = sorted({(one.native, one.name) for one in raw if isinstance(one, Member)})
+        reader.check()
+    return found
+
+
+def _folded(view: View, line: Any, words: Any) -> dict[str, Any]:
+    found: dict[str, Any] = {
+        name: [] for name in ("groups", "channels", "posts", "reactions", "states", "people", "bans")
+    }
+    for group in view.groups():
+        found["groups"].append(line(group))
+        for channel in view.channels(group.ref):
+            found["channels"].append(line(channel))
+            found["states"] += sorted(map(line, view.settings(channel.ref)))
+            found["states"].append((channel.ref, view.pins(channel.ref)))
+            for post in view.posts(channel.ref):
+                found["posts"].append((line(post.message), words(post.text), [line(one) for one in post.edits]))
+                found["reactions"] += sorted(line(one) for one in (*post.reactions, *post.votes))
+        found["states"] += sorted(map(line, view.roles(group.ref)))
+        for person in view.people(group.ref):
+            for place in person.memberships:
+                found["people"].append((view.members[person.id].native, place.channel, place.state, place.level))
+        found["bans"] += [(line(ban)) for ban in view.bans(group.ref)]
+    found["people"].sort()
+    found["bans"].sort()
+    return found
+
+
+def _open_files() -> int:
+    return len(os.listdir("/proc/self/fd"))  # noqa: PTH208 - a plain count, with nothing opened on the way
+
+
+def _raises(kind: type[GroupArchiveError], act: Any) -> None:
+    try:
+        act()
+    except kind:
+        return
+    raise AssertionError("there is no error where one is due")
+
+
+class FileContract(ConnectorContract):
+    """Subclass it and name the stage."""
+
+    stage: ClassVar[type[FileStage]]
+
+    @pytest.fixture
+    def connector_stage(self, tmp_path: Path) -> FileStage:
+        return self.stage(tmp_path)
