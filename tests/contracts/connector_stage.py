@@ -18,6 +18,7 @@ class Can(Enum):
     AUTHORS = "a post says who wrote it"
     REPLIES = "a post says which one it answers"
     MENTIONS = "a post names somebody in a way that can be told from other words"
+    STRANGERS = "such a mention can be of somebody who never was there"
     SERVICE = "the platform itself writes lines, such as that somebody was added"
     EDITS = "a post is changed, and the change is told as one"
     REACTIONS = "people react to posts, and it is told who"

@@ -18,7 +18,7 @@ def person(who: str) -> dict[str, Any]:
 
 class DiscordStage(FileStage):
     can = POSTS | {
-        Can.REPLIES, Can.MENTIONS, Can.SERVICE, Can.REACTIONS, Can.PINS, Can.FILES, Can.LOST_FILES, Can.HOSTILE,
+        Can.REPLIES, Can.MENTIONS, Can.STRANGERS, Can.SERVICE, Can.REACTIONS, Can.PINS, Can.FILES, Can.LOST_FILES, Can.HOSTILE,
     }  # fmt: skip
     kind = DiscordExport
     group, room = "9", "11"

@@ -32,7 +32,7 @@ IDS = {who: f"{number:032x}" for who, number in NUMBERS.items()} | {"keeper": "f
 
 class LinesStage(FileStage):
     can = POSTS | {
-        Can.REPLIES, Can.MENTIONS, Can.EDITS, Can.REACTIONS, Can.PINS, Can.TOPICS, Can.FILES, Can.LOST_FILES, Can.ROSTERS,
+        Can.REPLIES, Can.MENTIONS, Can.STRANGERS, Can.EDITS, Can.REACTIONS, Can.PINS, Can.TOPICS, Can.FILES, Can.LOST_FILES, Can.ROSTERS,
         Can.LEVELS, Can.BANS, Can.HOSTILE,
     }  # fmt: skip
     kind = GenericLines

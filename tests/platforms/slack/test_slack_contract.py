@@ -16,7 +16,7 @@ KEEPER = "U0KEEPER01"
 
 class SlackStage(FileStage):
     can = POSTS | {
-        Can.MENTIONS, Can.SERVICE, Can.REACTIONS, Can.PINS, Can.TOPICS, Can.ROSTERS, Can.LEVELS, Can.HOSTILE,
+        Can.MENTIONS, Can.STRANGERS, Can.SERVICE, Can.REACTIONS, Can.PINS, Can.TOPICS, Can.ROSTERS, Can.LEVELS, Can.HOSTILE,
     }  # fmt: skip
     kind = SlackExport
     group, room = TEAM, GENERAL

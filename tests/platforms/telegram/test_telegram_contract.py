@@ -6,7 +6,7 @@ from typing import Any
 
 from connector_stage import Can
 from file_contract import FileContract
-from file_stage import NAMES, NUMBERS, POSTS, FileStage, Post
+from file_stage import NAMES, NUMBERS, POSTS, START, FileStage, Post
 from telegram_exports import GROUP, chat, write
 
 from grouparchive.platforms.telegram.export import TelegramExport
@@ -14,7 +14,7 @@ from grouparchive.platforms.telegram.export import TelegramExport
 
 class TelegramStage(FileStage):
     can = POSTS | {
-        Can.REPLIES, Can.MENTIONS, Can.SERVICE, Can.REACTIONS, Can.PINS, Can.FILES, Can.LOST_FILES, Can.HOSTILE,
+        Can.REPLIES, Can.MENTIONS, Can.STRANGERS, Can.SERVICE, Can.REACTIONS, Can.PINS, Can.FILES, Can.LOST_FILES, Can.HOSTILE,
     }  # fmt: skip
     kind = TelegramExport
     group = room = GROUP
@@ -23,11 +23,9 @@ class TelegramStage(FileStage):
         return str(NUMBERS[who])
 
     def write(self, folder: Path, posts: Sequence[Post]) -> Path:
-        messages: list[Any] = []
-        for post in posts:
-            messages.append(self._message(folder, post))
-        for number in self.pinned:
-            messages.append(self._line(90_000, "ada", 90_000_000, "pin_message", message_id=number + 1))
+        messages: list[Any] = [self._message(folder, post) for post in posts]
+        late = (START + 9**8) // 1000
+        messages += [self._line(9**8, "ada", late, "pin_message", message_id=number + 1) for number in self.pinned]
         write(folder / "result.json", chat(*messages, *[5, [], {"id": "x"}][: self.wrong]))
         return folder
 

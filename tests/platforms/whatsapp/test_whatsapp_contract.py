@@ -19,7 +19,7 @@ KEEPER, PLACE = 4, 5
 
 
 class ChatStage(FileStage):
-    can = POSTS | {Can.MENTIONS, Can.SERVICE, Can.FILES, Can.LOST_FILES}
+    can = POSTS | {Can.MENTIONS, Can.STRANGERS, Can.SERVICE, Can.FILES, Can.LOST_FILES}
     kind = WhatsAppChat
     choices = Choices(dates="dmy")
     group = room = "whatsapp:Lantern walk"
@@ -43,7 +43,7 @@ class ChatStage(FileStage):
 
 class DatabaseStage(FileStage):
     can = POSTS | {
-        Can.REPLIES, Can.MENTIONS, Can.SERVICE, Can.REACTIONS, Can.FILES, Can.LOST_FILES, Can.ROSTERS, Can.LEVELS,
+        Can.REPLIES, Can.MENTIONS, Can.STRANGERS, Can.SERVICE, Can.REACTIONS, Can.FILES, Can.LOST_FILES, Can.ROSTERS, Can.LEVELS,
     }  # fmt: skip
     kind = WhatsAppDatabase
     group = room = GROUP
