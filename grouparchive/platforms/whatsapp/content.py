@@ -56,13 +56,17 @@ class Content:
         group: its ref, which is that of its channel.
         person: the id behind an address and, where it is known, a name. "" is the owner of the phone.
         attach: asks for a file: ref, path, type, what the database calls it.
+        hidden: a file's name with the people in it as ids.
         sightings: where who was seen is noted; None where the whole roster is known.
     """
 
-    def __init__(self, group: Ref, person: _Person, attach: _Attach, sightings: Sightings | None) -> None:
+    def __init__(
+        self, group: Ref, person: _Person, attach: _Attach, hidden: Callable[[str], str], sightings: Sightings | None
+    ) -> None:
         self._group = group
         self._person = person
         self._attach = attach
+        self._hidden = hidden
         self._sightings = sightings
         self._counts: Counter[tuple[str, str, bool]] = Counter()
         self._polls: dict[int, dict[int, str]] = {}
@@ -170,7 +174,7 @@ class Content:
             return ()
         ref = f"{self._group}/{entry.key}/0"
         # A file's own name is typed by people; the phone's names hold a date and a number.
-        name = (entry.name or entry.path.rpartition("/")[2])[:1000]
+        name = self._hidden((entry.name or entry.path.rpartition("/")[2])[:1000])
         wanted = self._attach(ref, entry.path, entry.mime[:200], name)
         if wanted:
             media.append(wanted)

@@ -26,7 +26,7 @@ from grouparchive.model.records import (
     Tombstone,
     Vote,
 )
-from grouparchive.platforms.files import Box, Choices, FileConnector
+from grouparchive.platforms.files import Box, Choices, FileConnector, Names
 from grouparchive.platforms.files.box import FileBox, FolderBox
 from grouparchive.platforms.whatsapp import crypt15
 from grouparchive.platforms.whatsapp.content import Content
@@ -61,6 +61,7 @@ class WhatsAppDatabase(FileConnector):
         self._orders: dict[int | str, Rows] = {}
         self._people: dict[str, MemberId] = {}
         self._names: dict[str, str] = {}
+        self._called: Names | None = None
         self._own = ""
         self._told = False
         self._media = {name.rpartition("/")[2]: name for name in reversed(box.entries)}
@@ -190,7 +191,7 @@ class WhatsAppDatabase(FileConnector):
     def _events(self, group: Ref) -> Iterator[Page]:
         store = self._opened()
         order = self._orders[self._chats[group].key]
-        content = Content(group, self._person, self._attached, None if self._told else self.sightings)
+        content = Content(group, self._person, self._attached, self._hidden, None if self._told else self.sightings)
         lost = 0
         for at in range(0, len(order), AT_ONCE):
             rows = order[at : at + AT_ONCE]
@@ -217,6 +218,17 @@ class WhatsAppDatabase(FileConnector):
     def _attached(self, ref: Ref, path: str, mime: str, said: str) -> MediaRequest | None:
         name = self._media.get(path.rpartition("/")[2], "") if path else ""
         return self._attach(ref, name, mime=mime, said=said)
+
+    def _hidden(self, name: str) -> str:
+        """The name of a file, with the people in it as ids."""
+        if self._called is None:
+            self._called = Names()
+            own = self._store.own_name() if self._store else ""
+            for native, called in {**self._names, **({self._own: own} if own else {})}.items():
+                member = self.identify(native, called, "")
+                for word in (called, native, native.removeprefix("+")):
+                    self._called.learn(word, member)
+        return self._called.hidden(name)
 
     def _person(self, address: str, called: str = "", /) -> MemberId:
         """Who is behind an address; "" is the owner of the phone. `called` is a name for whom nobody else names."""
