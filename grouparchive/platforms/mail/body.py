@@ -155,7 +155,7 @@ class Body:
         return _UUENCODED.sub(b"", data)
 
     def _file(self, leaf: Leaf, start: int, end: int, coding: str) -> None:
-        name = self._people.clean(leaf.name, everyone=True) if "@" in leaf.name else leaf.name
+        name = self._people.file(leaf.name)
         if not name:
             name = f"part-{len(self.files) + 1}{ending_of(leaf.kind)}"
         mime = leaf.kind if _MIME.fullmatch(leaf.kind) else "application/octet-stream"

@@ -14,6 +14,7 @@ import msgspec
 
 from grouparchive.model.ports import Identify
 from grouparchive.model.records import MemberId
+from grouparchive.platforms.files import Names
 from grouparchive.platforms.mail.addresses import address
 
 _LOCAL: Final = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~.\-\u00a1-\uffff]"
@@ -69,6 +70,7 @@ class People:
         self._ids: dict[tuple[str, str], MemberId] = {}
         self._tokens: dict[str, str] = {}
         self._named: dict[str, str] | None = None
+        self._called: Names | None = None
         self._line = _Line()
 
     def member(self, native: str, name: str = "") -> MemberId:
@@ -90,6 +92,15 @@ class People:
             out += (text[at:start], token)
             at = end
         return "".join((*out, text[at:]))
+
+    def file(self, name: str) -> str:
+        """The name of a file, with ids in place of people: of their addresses, and of their names alone."""
+        if self._called is None:
+            self._called = Names()
+            for native, called in self._known.items():
+                if len(called) > 2:
+                    self._called.learn(called, self.member(native))
+        return self._called.hidden(self.clean(name, everyone=True) if "@" in name else name)
 
     def spans(self, text: str, *, everyone: bool = False) -> list[tuple[int, int, str]]:
         """What is to be replaced in a text, in order: from, to, by what."""
