@@ -166,6 +166,8 @@ class ThreadReader(FileConnector):
             yield Page(records=roster, stamp=f"{head.ref} {head.last}")
         if len(members) < len(head.names):
             self._gap(Known.MEMBERS_PARTIAL, head.ref, "accounts that are gone have no name", limit=True)
+        elif not (head.whole and members):
+            self._gap(Known.MEMBERS_PARTIAL, head.ref, "the list of its people is not whole", limit=True)
 
     # --- messages ---------------------------------------------------------------------------------------------------------
 
