@@ -33,6 +33,7 @@ class Can(Enum):
     BANS = "somebody is shut out, and that is told"
     HOSTILE = "what comes can be damaged or made to do harm, piece by piece"
     CURSORS = "reading goes on where it stopped"
+    PLENTY = "there can be thousands of posts"
     EXPORTS = "what is read is a file that people have"
 
 

@@ -170,4 +170,4 @@ class FileStage(ConnectorStage):
         return str((exact or found)[0])
 
 
-POSTS = frozenset({Can.EXPORTS, Can.POSTS, Can.AUTHORS})
+POSTS = frozenset({Can.EXPORTS, Can.POSTS, Can.AUTHORS, Can.PLENTY})

@@ -51,6 +51,8 @@ class MboxStage(FileStage):
 
 
 class MaildirStage(MboxStage):
+    can = MboxStage.can - {Can.PLENTY}
+
     def write(self, folder: Path, posts: Sequence[Post]) -> Path:
         for place in ("cur", "new", "tmp"):
             (folder / place).mkdir()
@@ -60,6 +62,8 @@ class MaildirStage(MboxStage):
 
 
 class SingleMailsStage(MboxStage):
+    can = MboxStage.can - {Can.PLENTY}
+
     def write(self, folder: Path, posts: Sequence[Post]) -> Path:
         for post in posts:
             (folder / f"{post.number:06d}.eml").write_bytes(self._mail(post))
