@@ -3,10 +3,16 @@
 import argparse
 import sys
 
-from tests.benchmarks import archive, files, matrix, rewrites
+from tests.benchmarks import archive, exports, files, matrix, rewrites
 from tests.benchmarks.show import Line
 
-PARTS = {"archive": archive.run, "files": files.run, "matrix": matrix.run, "rewrites": rewrites.run}
+PARTS = {
+    "archive": archive.run,
+    "exports": exports.run,
+    "files": files.run,
+    "matrix": matrix.run,
+    "rewrites": rewrites.run,
+}
 
 
 def main() -> int:
