@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.benchmarks.exports_peers import DISCORD, MBOX, SLACK, TELEGRAM, WHATSAPP, Peer, fault, installed, misread
-from tests.benchmarks.measured import Measured, measured
+from tests.benchmarks.measured import ROOT, Measured, measured
 from tests.benchmarks.show import Line, show
 
 WORKER = "tests.benchmarks.exports_worker"
@@ -79,11 +79,16 @@ def run(*, quick: bool) -> list[Line]:
     lines: list[Line] = []
     for export in EXPORTS:
         with tempfile.TemporaryDirectory(prefix="grouparchive-bench-") as name:
-            lines += _one(export, Path(name), export.count // 10 if quick else export.count)
+            lines += measure(export, Path(name), export.count // 10 if quick else export.count)
     return lines
 
 
-def _one(export: Export, folder: Path, count: int) -> list[Line]:
+def measure(export: Export, folder: Path, count: int) -> list[Line]:
+    """One kind of export, of which a file with `count` messages is made in an empty folder.
+
+    Raises:
+        SystemExit: something of ours failed, or what came out is not what went in.
+    """
     path = folder / "export" / export.file
     path.parent.mkdir()
     _own([sys.executable, "-m", WORKER, "make", export.kind, path, str(count)], folder)
@@ -162,12 +167,13 @@ def _beside(export: Export, path: Path, count: int, ours: dict[str, Measured]) -
         for peer, theirs in ran.items():
             if "messages" in theirs.told:
                 goal = 1.0 if peer is fastest else None
-                lines.append(Line(f"{what}, times the rate of {peer.name}", theirs.seconds / own.seconds, "x", goal))
+                ratio, note = theirs.seconds / own.seconds, f"{theirs.cpu / own.cpu:.2f} x by CPU"
+                lines.append(Line(f"{what}, times the rate of {peer.name}", ratio, "x", goal, note=note))
     return lines, [peer.name for peer in export.peers if not here.has(peer)]
 
 
 def _own(command: list[str | Path], folder: Path, codes: tuple[int, ...] = (0,)) -> Measured:
-    environment = {"PYTHONPATH": os.pathsep.join(filter(None, (str(Path.cwd()), os.environ.get("PYTHONPATH"))))}
+    environment = {"PYTHONPATH": os.pathsep.join(filter(None, (str(ROOT), os.environ.get("PYTHONPATH"))))}
     done = measured(command, folder, limit=OWN_SECONDS, environment=environment)
     if done.code not in codes:
         raise SystemExit(f"{' '.join(map(str, command))}\nended with {done.code}: {done.error}")

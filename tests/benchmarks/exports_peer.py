@@ -29,11 +29,12 @@ def versions(packages: list[str]) -> dict[str, str]:
 
 
 def whatsapp_chat_exporter(path: Path) -> Counts:
-    """It keeps no authors of a group's messages."""
+    """Its messages have a sender or none."""
     handler: Any = importlib.import_module("Whatsapp_Chat_Exporter.exported_handler")
     model: Any = importlib.import_module("Whatsapp_Chat_Exporter.data_model")
     chats = handler.messages(str(path), model.ChatCollection(), assume_first_as_me=True)
-    return {"messages": sum(len(chats.get_chat(key).keys()) for key in chats.keys())}  # noqa: SIM118 - theirs, no dict
+    found = [chat.get_message(key) for chat in chats.values() for key in chat.keys()]  # noqa: SIM118 - theirs, no dict
+    return {"messages": len(found), "people": sum(bool(one.sender or one.from_me) for one in found)}
 
 
 def whatstk(path: Path) -> Counts:

@@ -141,4 +141,4 @@ def misread(run: Measured, spoken: int | None) -> str:
         return ""
     if people > spoken:
         return f"{people - spoken:,} system lines as said by people"
-    return f"{spoken - people:,} people's messages as system lines"
+    return f"{spoken - people:,} people's messages without their author"

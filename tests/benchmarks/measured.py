@@ -16,6 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
+ROOT = Path(__file__).parents[2]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
@@ -36,7 +38,7 @@ def measured(
     """Run a program in a folder, for at most `limit` seconds."""
     given = [list(map(str, command)), str(folder), limit, {**(environment or {}), "TMPDIR": str(folder)}]
     launcher = [sys.executable, "-m", "tests.benchmarks.measured", json.dumps(given)]
-    done = subprocess.run(launcher, check=True, stdout=subprocess.PIPE, text=True)
+    done = subprocess.run(launcher, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     return Measured(**json.loads(done.stdout))
 
 
