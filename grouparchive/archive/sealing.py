@@ -93,7 +93,9 @@ class Sealing:
         return self._spool.size
 
     def segment(self, vault: Vault, kind: str, lines: list[bytes], *, packed: bool = True) -> None:
-        """Seal records' lines as one object. Returns at once unless too much is under way."""
+        """Seal records' lines as one object; each piece is of one or many, ended by a newline. Returns at once unless too much
+        is under way.
+        """
         self._underway.append(self._threads.submit(self._seal, vault, kind, lines, packed=packed))
         while len(self._underway) > _AHEAD:
             self._keep(self._underway.popleft())
@@ -143,7 +145,7 @@ class Sealing:
     def _seal(
         self, vault: Vault, kind: str, lines: list[bytes], *, packed: bool
     ) -> tuple[ManifestEntry, bytes, list[bytes]]:
-        data = b"\n".join(lines)
+        data = b"".join(lines).removesuffix(b"\n")
         sealer = ObjectSealer(self._archive_id, vault, kind)
         rows = list(sealer.rows([compress(data) if packed else data]))
         return ManifestEntry(vault, kind, sealer.oid, sealer.body_hash), self._seal_key(sealer, vault), rows

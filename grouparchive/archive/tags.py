@@ -42,25 +42,19 @@ class EventTags:
 
     def fresh(self, events: Sequence[Event]) -> list[bool]:
         """Which of these were not seen yet? From now on they count as seen."""
-        alike: dict[tuple[str, str, int], list[int]] = {}
-        for place, event in enumerate(events):
-            alike.setdefault(_about(event), []).append(place)
-        answers = [False] * len(events)
-        for about, places in alike.items():
-            for place, news in zip(places, self._fresh(*about, [events[place].ref for place in places]), strict=True):
-                answers[place] = news
-        return answers
-
-    def _fresh(self, kind: str, channel: str, version: int, refs: list[str]) -> list[bool]:
-        """The same for events of one kind, channel and version."""
-        blocks, now = self._of(channel)
-        taggers = [self._tagger(key, kind, channel, version) for key in self._keys]
-        begun, older = taggers[0], taggers[1:] if channel in self._before else []
         places, mask, number = self._places, _PLACES - 1, int.from_bytes
+        kind: type[Event] | None = None
+        channel, version = "", 0
         answers = []
-        for ref in refs:
-            data = ref.encode("utf-8", "surrogatepass")
-            whole = begun.copy()
+        for event in events:
+            this = event.version if type(event) is Message else 0
+            if type(event) is not kind or event.channel != channel or this != version:
+                kind, channel, version = type(event), event.channel, this
+                blocks, now = self._of(channel)
+                taggers = [self._tagger(key, KINDS[kind], channel, version) for key in self._keys]
+                begun, older = taggers[0].copy, taggers[1:] if channel in self._before else []
+            data = event.ref.encode("utf-8", "surrogatepass")
+            whole = begun()
             whole.update(data)
             tag = number(whole.digest(), "big")
             if tag in now or (places[tag & mask] and _holds(blocks, tag)) or (older and _any(older, data, blocks)):
@@ -95,11 +89,6 @@ class EventTags:
         places, mask = self._places, _PLACES - 1
         for tag in block:
             places[tag & mask] = 1
-
-
-def _about(event: Event) -> tuple[str, str, int]:
-    version = event.version if type(event) is Message else 0
-    return KINDS[type(event)], event.channel, version
 
 
 def _holds(blocks: "list[array[int]]", tag: int) -> bool:

@@ -5,11 +5,14 @@ know: a tag of each person, or of a list that could be guessed, would tell who h
 import hashlib
 import json
 from collections.abc import Iterable, Sequence
+from typing import Final
 
 from grouparchive.archive.writer import Writer
 from grouparchive.backup.identities import Identities
 from grouparchive.model.ports import Page
 from grouparchive.model.records import AnyRecord, Ban, Fact, Member, Membership, Ref, Roster
+
+_PEOPLE: Final = frozenset({Member, Fact})
 
 
 class Compared:
@@ -47,9 +50,9 @@ class Compared:
         """A page's records, without what it says about people (`Member`, `Fact`) should that be the same as last time. It is
         compared all together: a tag of each would be a tag of a person.
         """
-        said = [record for record in page.records if isinstance(record, Member | Fact)]
-        if not said:
+        if _PEOPLE.isdisjoint(map(type, page.records)):  # nearly every page
             return page.records
+        said = [record for record in page.records if isinstance(record, Member | Fact)]
         lines = [page.stamp, *self._described(said)]
         self._said += 1
         if self._fresh(f"{group} said {self._said}", lines):

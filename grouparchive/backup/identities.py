@@ -5,11 +5,13 @@ from collections.abc import Iterable, Sequence
 from itertools import islice
 from typing import Final
 
+from grouparchive.archive.tags import Event
 from grouparchive.crypto.members import Pseudonyms
 from grouparchive.model import codec
-from grouparchive.model.records import AnyRecord, Member, MemberId, Message
+from grouparchive.model.records import AnyRecord, Edit, Member, MemberId, Message
 
 _ID: Final = re.compile(rb"(?<![0-9a-f])[0-9a-f]{32}(?![0-9a-f])")
+_LABEL: Final = re.compile(rb"\{member:([0-9a-f]{32})\}")
 
 
 class Identities:
@@ -59,17 +61,19 @@ class Identities:
         """The people whose ids stand in an encoded record."""
         return {id_ for id_ in map(bytes.decode, _ID.findall(line)) if id_ in self._people}
 
-    def named_among(self, records: Sequence[AnyRecord], lines: Sequence[bytes]) -> set[MemberId]:
-        """The people in many records, `lines` being the same encoded. Only lines that may name more people than they say in
-        their own fields are searched.
+    def named_among(self, events: Sequence[Event], lines: Iterable[bytes]) -> set[MemberId]:
+        """The people in many events, `lines` being the same encoded: in fields of their own, in texts where a label says so,
+        and anywhere in what only the platform knows.
         """
-        found: set[MemberId] = set()
-        for record, line in zip(records, lines, strict=True):
-            if type(record) is Message and not record.data and b"{member:" not in line:
-                found.add(record.author)
-                found.update(record.mentions)
-            else:
-                found |= self.named_in(line)
+        found: set[MemberId] = {event.author for event in events}
+        for event in events:
+            if type(event) is Message and (event.mentions or event.data):
+                found.update(event.mentions)
+                found |= self.named_in(event.data.encode())
+            elif type(event) is Edit:
+                found.update(event.mentions)
+        for some in lines:
+            found.update(map(bytes.decode, _LABEL.findall(some)))
         return found & self._people.keys()
 
     def begin_group(self) -> None:

@@ -8,10 +8,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import compress
-from typing import Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias, cast
 
 import msgspec
 
+from grouparchive.archive.tags import EVENTS, Event
 from grouparchive.archive.writer import Writer
 from grouparchive.backup.compared import Compared
 from grouparchive.backup.identities import Identities
@@ -26,19 +27,15 @@ from grouparchive.model.records import (
     Attachment,
     Ban,
     Channel,
-    Edit,
     Gap,
     Group,
     Known,
     MemberId,
     Membership,
     Message,
-    Reaction,
     Record,
     Ref,
     Roster,
-    Tombstone,
-    Vote,
 )
 
 COMMIT_BYTES: Final = 64 * 1024 * 1024
@@ -50,7 +47,6 @@ PENDING_MEDIA: Final = "pending-media"
 
 _MEDIA_WAITING: Final = 256  # files that may wait while pages are read
 _MAX_GAPS: Final = 1000  # kept one by one per code and run; more of them are one gap with a count
-_EVENTS: Final = frozenset({Message, Edit, Reaction, Vote, Tombstone})
 _NO_COUNT: Final = frozenset({"gaps", "new_gaps"})
 
 
@@ -262,18 +258,15 @@ class _Run:
         self._commit_in_time()
 
     def _records(self, records: list[AnyRecord], stamp: str) -> None:
-        if not _EVENTS.issuperset(map(type, records)):
-            records = self._others(records, stamp)
-        self.summary.messages += sum(type(record) is Message for record in records)
-        if not all(news := self._writer.fresh_many(records)):
-            records = list(compress(records, news))
-        lines = list(map(codec.encode, records))
-        if any(len(line) > codec.MAX_RECORD for line in lines):
-            fits = [self._fits(record, line) for record, line in zip(records, lines, strict=True)]
-            records, lines = list(compress(records, fits)), list(compress(lines, fits))
-        self._writer.add_lines(lines, "content")
-        self._mentioned |= self._identities.named_among(records, lines)
-        self.summary.new += len(lines)
+        events = cast("list[Event]", records if EVENTS.issuperset(map(type, records)) else self._others(records, stamp))
+        self.summary.messages += list(map(type, events)).count(Message)
+        if not all(news := self._writer.fresh_many(events)):
+            events = list(compress(events, news))
+        added, large = self._writer.add_many(events, "content")
+        for one in large:
+            self._too_large(one)
+        self._mentioned |= self._identities.named_among(events, added)
+        self.summary.new += len(events) - len(large)
 
     def _others(self, records: list[AnyRecord], stamp: str) -> list[AnyRecord]:
         """Take in what is no event, or leave it; the events are given back."""
@@ -285,7 +278,7 @@ class _Run:
         }
         events: list[AnyRecord] = []
         for record in records:
-            if type(record) in _EVENTS:
+            if type(record) in EVENTS:
                 events.append(record)
             elif isinstance(record, Roster | Membership | Ban):
                 if record.channel in changed:
@@ -299,11 +292,8 @@ class _Run:
         self.summary.members = len(self._members)
         return events
 
-    def _fits(self, record: AnyRecord, line: bytes) -> bool:
-        if len(line) <= codec.MAX_RECORD:
-            return True
+    def _too_large(self, record: Record) -> None:
         self._gap(Gap(code=Known.RECORD_TOO_LARGE, scope=getattr(record, "ref", "")))
-        return False
 
     def _settle_states(self) -> None:
         """Take in the states that name people: whether they changed can be told when all the group's people were met."""
@@ -319,7 +309,7 @@ class _Run:
             self._writer.add(record)
             self._mentioned |= self._identities.named_in(codec.encode(record))
         except UsageError:
-            self._gap(Gap(code=Known.RECORD_TOO_LARGE, scope=getattr(record, "ref", "")))
+            self._too_large(record)
             return
         self.summary.new += 1
         self.summary.groups += isinstance(record, Group)
