@@ -44,6 +44,7 @@ SECTIONS: dict[str, dict[str, str]] = {
         "apply": "grouparchive.cli.restore:apply",
         "report": "grouparchive.cli.restore:report",
         "invite": "grouparchive.cli.invite:invite",
+        "verify-message": "grouparchive.cli.verify_message:verify_message",
         "wipe": "grouparchive.cli.wipe:wipe",
     },
     "Keys and copies": {

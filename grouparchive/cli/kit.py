@@ -1,30 +1,37 @@
-"""`kit`: sheets to print and give away. One for the first hour, one for each share, one for a recovery key. They name no group,
-no member and no other holder; what only people know, such as where the copies lie, is filled in by hand.
+"""`kit`: sheets to print and give away. One for the first hour, one for each share, one for a recovery key; cards for members,
+and a sheet for those who check messages. They name no group, no member and no other holder; what only people know, such as
+where the copies lie, is filled in by hand.
 """
 
 import datetime as dt
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 from shamir_mnemonic import Share
 
+from grouparchive.archive.attended import roster_secrets
 from grouparchive.archive.reader import Archive
 from grouparchive.archive.witness import Position, newest
 from grouparchive.cli import page
 from grouparchive.cli.app import Command
+from grouparchive.cli.card_sheets import CARD_STYLE, card_sheets
+from grouparchive.cli.check_page import key_sheet
 from grouparchive.cli.files import write_new
 from grouparchive.cli.output import many
 from grouparchive.cli.page import esc
 from grouparchive.cli.papers import new_file
 from grouparchive.cli.qr import drawing
-from grouparchive.cli.surroundings import start
+from grouparchive.cli.surroundings import Run, start
 from grouparchive.cli.times import when
+from grouparchive.crypto.invitation import invite_public
 from grouparchive.crypto.keyfile import read_slots_block, short_id, write_slots_block
 from grouparchive.crypto.recovery import has_recovery_key, read_recovery_text, write_recovery_text
 from grouparchive.crypto.shares import read_share_text
 from grouparchive.crypto.slots import SlotRow
 from grouparchive.crypto.words import check_words
 from grouparchive.errors import UsageError
+from grouparchive.people.cards import Cards, read_range
 
 _MONO = "ui-monospace, Menlo, Consolas, monospace"
 _STYLE = f"""
@@ -66,22 +73,34 @@ _WARNING = (
 
 @click.command(cls=Command)
 @click.option("-o", "--output", "out", metavar="FILE.html", required=True, help="The page to write.")
+@click.option("--cards", metavar="FROM-TO", help="Instead: neutral cards for members, by their numbers.")
+@click.option("--checking", is_flag=True, help="Instead: the sheet for those who check messages.")
 @click.pass_context
-def kit(context: click.Context, out: str) -> None:
-    r"""Make sheets to print, for the first hour and for each holder.
+def kit(context: click.Context, out: str, *, cards: str | None, checking: bool) -> None:
+    r"""Make sheets to print, for the first hour and for each holder; or cards for members.
 
     Give the share files with --share-file and the recovery file with --key-file; each becomes a sheet for the person who keeps
     it, with a code to scan. The sheets name no group, no member and nobody who holds another one. Needs no unlocking. The page
     holds secrets: print it, then delete it.
 
+    --cards makes cards of the size of a business card, with a number and a code and nothing about what they are for. Give one
+    to somebody by hand and note its number with: grouparchive roster add. A message to them later says the code. --checking
+    makes the sheet by which co-admins and vouchers check signed messages. Both unlock the roster, with the files that you name.
+
     \b
     Example:
       grouparchive kit -o kit.html --share-file shares/share-1.txt --share-file shares/share-2.txt
       grouparchive kit -o kit.html --key-file /media/stick/recovery.txt
+      grouparchive kit -o cards.html --cards 1-40
+      grouparchive kit -o checking.html --checking
     """
     run = start(context)
+    numbers = read_range(cards) if cards else None
     path = new_file(out, "page")
     run.writing_path()
+    if numbers or checking:
+        _handed_out(run, path, numbers, checking=checking)
+        return
     archive = run.open()[0]
     archive_id = archive.archive_id
     sheets = [_first_hour(archive_id, _witnesses(archive), apart=not archive.slots)]
@@ -98,7 +117,7 @@ def kit(context: click.Context, out: str) -> None:
             )
         key = read_recovery_text(text, archive_id)
         sheets.append(_recovery_sheet(key, archive_id, read_slots_block(text, archive_id)))
-    write_new(path, _page(sheets).encode())
+    write_new(path, _page(sheets, secret=len(sheets) > 1).encode())
     run.output.line(f"The page is written: {many(len(sheets), 'sheet')}. Open it in a browser and print it.")
     if len(sheets) > 1:
         run.output.warn(_WARNING)
@@ -107,15 +126,30 @@ def kit(context: click.Context, out: str) -> None:
     run.output.done(sheets=len(sheets))
 
 
+def _handed_out(run: Run, path: Path, numbers: tuple[int, int] | None, *, checking: bool) -> None:
+    """The page with cards, with the sheet for those who check messages, or with both."""
+    reader = run.unlock()[0]
+    secrets = roster_secrets(reader)
+    sheets = card_sheets(Cards(secrets["card"], reader.archive_id).cards(*numbers)) if numbers else []
+    extra = [key_sheet(invite_public(secrets["invite"]))] if checking else []
+    write_new(path, _page([*sheets, *extra], secret=bool(sheets), style=CARD_STYLE).encode())
+    count = numbers[1] - numbers[0] + 1 if numbers else 0
+    holds = [*([many(count, "card")] if numbers else []), *(["the sheet for checking"] if checking else [])]
+    run.output.line(f"The page is written: {' and '.join(holds)}. Open it in a browser and print it.")
+    if numbers:
+        run.output.warn(_WARNING)
+    run.output.done(sheets=len(sheets) + len(extra), cards=count)
+
+
 def _witnesses(archive: Archive) -> list[Position]:
     """The positions of the archive on the day of printing."""
     return newest([archive])
 
 
-def _page(sheets: Sequence[str]) -> str:
-    warning = f'<p class="card warn screen">{esc(_WARNING)}</p>' if len(sheets) > 1 else ""
+def _page(sheets: Sequence[str], *, secret: bool, style: str = "") -> str:
+    warning = f'<p class="card warn screen">{esc(_WARNING)}</p>' if secret else ""
     body = "".join(f'<section class="sheet">\n{sheet}</section>\n' for sheet in sheets)
-    return f"{page.head('Sheets to print', _STYLE)}{warning}\n{body}{page.foot()}"
+    return f"{page.head('Sheets to print', _STYLE + style)}{warning}\n{body}{page.foot()}"
 
 
 def _first_hour(archive_id: bytes, witness: Sequence[Position], *, apart: bool) -> str:

@@ -1,7 +1,9 @@
-"""The frame of the HTML pages that we write: one file each, no script, nothing fetched from anywhere, legible on a phone and in
-the dark. Everything that comes from an archive passes through `esc`.
+"""The frame of the HTML pages that we write: one file each, nothing fetched from anywhere, legible on a phone and in the dark.
+No script runs but one of ours, named by its digest. Everything that comes from an archive passes through `esc`.
 """
 
+import base64
+import hashlib
 import html
 
 _STYLE = """
@@ -60,11 +62,15 @@ def esc(text: str) -> str:
 _HIDDEN = frozenset("\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069\x00\ufeff")
 
 
-def head(title: str, style: str = "") -> str:
-    """A page up to its content. `style` is CSS for this page alone."""
+def head(title: str, style: str = "", *, script: str = "") -> str:
+    """A page up to its content. `style` is CSS for this page alone, `script` the only one that may run in it."""
+    policy = _POLICY
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+        policy += f"; script-src 'sha256-{digest}'"
     return (
         '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{_POLICY}">\n'
+        f'<meta http-equiv="Content-Security-Policy" content="{policy}">\n'
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="referrer" content="no-referrer">\n<meta name="robots" content="noindex">\n'
         f"<title>{esc(title)}</title>\n<style>{_STYLE}{style}</style>\n</head>\n<body>\n<main>\n"

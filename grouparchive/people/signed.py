@@ -21,7 +21,7 @@ from grouparchive.crypto.invitation import (
 )
 from grouparchive.crypto.primitives import same
 from grouparchive.errors import Damaged, UsageError
-from grouparchive.model.records import Millis
+from grouparchive.model.records import LAST_MILLI, Millis
 from grouparchive.people.words import Message, Step, how_to_check
 
 MAX_TEXT = 100_000
@@ -86,12 +86,14 @@ def sign(
     """
     text = f"{message.text}\n\n{how_to_check(language)}"
     bare = canonical(text)
-    if has_block(text) or not bare.isprintable() or len(text) > MAX_TEXT:
+    if has_block(text) or not bare.isprintable() or len(text) > MAX_TEXT // 2:
         raise UsageError(
             "this text cannot be signed", hint="It is too long, or holds signs that are none of a message."
         )
     if link not in bare or bare.count("://") != bool(link) or not link.isascii():
         raise UsageError("the link that is signed is not the one in the text")
+    if not 0 < expires <= LAST_MILLI:
+        raise UsageError("the moment at which the message ends is none")
     salt = os.urandom(SALT_SIZE)
     block = Block(
         archive_id=signer.archive_id,

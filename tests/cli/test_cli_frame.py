@@ -17,7 +17,7 @@ from grouparchive.platforms.sandbox.world import World
 
 CONTRACT = {
     "init", "kit", "source", "import", "backup", "status", "schedule", "groups", "search", "export", "roster", "plan", "show",
-    "apply", "report", "invite", "wipe", "verify", "key", "writer", "forget", "retain", "demo",
+    "apply", "report", "invite", "verify-message", "wipe", "verify", "key", "writer", "forget", "retain", "demo",
 }  # fmt: skip
 
 

@@ -13,7 +13,9 @@ import pytest
 
 from grouparchive import errors
 from grouparchive.crypto import (
+    crockford,
     files,
+    invitation,
     keyfile,
     log,
     members,
@@ -238,6 +240,61 @@ def do_log(v: dict[str, Any], tmp_path: Path) -> dict[str, Any]:
         return {"entries": [entry.hex() for entry in opened]}
 
 
+def do_invite_key(v: dict[str, Any]) -> dict[str, Any]:
+    public = invitation.invite_public(h(v["secret"]))
+    letters = invitation.write_public(public)
+    return {"public": public.hex(), "letters": letters, "words": " ".join(invitation.key_words(public))}
+
+
+def do_invite_key_read(v: dict[str, Any]) -> dict[str, Any]:
+    return {"public": invitation.read_public(v["text"]).hex()}
+
+
+def do_card(v: dict[str, Any]) -> dict[str, Any]:
+    return {"codes": [invitation.card_code(h(v["card"]), h(v["archive_id"]), number) for number in v["numbers"]]}
+
+
+def do_campaign_id(v: dict[str, Any]) -> dict[str, Any]:
+    return {"id": invitation.campaign_id(h(v["key"])).hex()}
+
+
+def do_address(v: dict[str, Any]) -> dict[str, Any]:
+    return {"hashes": [invitation.address_hash(h(v["salt"]), address).hex() for address in v["addresses"]]}
+
+
+def do_text(v: dict[str, Any]) -> dict[str, Any]:
+    return {
+        "canonical": [invitation.canonical(text) for text in v["texts"]],
+        "digests": [invitation.text_digest(text).hex() for text in v["texts"]],
+    }
+
+
+def do_message(v: dict[str, Any]) -> dict[str, Any]:
+    block = invitation.Block(
+        *(h(v[name]) for name in ("archive_id", "campaign", "salt", "address")),
+        v["expires"], h(v["digest"]), v["signs"], v["step"], v["link"],
+    ).signed(h(v["secret"]))  # fmt: skip
+    letters = block.encode().replace("\n", "")
+    assert crockford.decode(letters[7:-7])[0] == 1
+    return {"tag": block.tag().hex(), "signature": block.signature.hex(), "letters": letters}
+
+
+def do_message_read(v: dict[str, Any]) -> dict[str, Any]:
+    before, block, after = invitation.split_message(v["text"])
+    fields = {
+        name: value.hex() if isinstance(value, bytes) else value
+        for name in ("archive_id", "campaign", "salt", "address", "expires", "digest", "signs", "step", "link")
+        for value in [getattr(block, name)]
+    }
+    signed = block.is_of(h(v["public"]))
+    return {"before": before, "after": after, "tag": block.tag().hex(), "signed": signed, "fields": fields}
+
+
+def do_said(v: dict[str, Any]) -> dict[str, Any]:
+    names = h(v["card"]), h(v["archive_id"]), v["person"]
+    return {"tags": [invitation.proof_tag(*names, proof) for proof in v["proofs"]]}
+
+
 DO: dict[str, Callable[..., dict[str, Any]]] = {
     name.removeprefix("do_").replace("_", "-"): function
     for name, function in list(globals().items())
@@ -272,6 +329,9 @@ def test_every_construction_has_a_vector_and_every_opening_a_failing_one() -> No
         "statement-decode",
         "keys-text",
         "share-text",
+        "invite-key-read",
+        "card",
+        "message-read",
     }
 
 
@@ -280,5 +340,5 @@ def test_the_format_page_quotes_only_frozen_values() -> None:
     part = page[page.index("## 11. Vectors") :].split("\n# ")[0]
     frozen = json.dumps(VECTORS)
     quoted = re.findall(r"`([0-9a-f]{32,})`", part)
-    assert len(quoted) == 10
+    assert len(quoted) == 14
     assert [value for value in quoted if value not in frozen] == []
