@@ -7,16 +7,17 @@ from collections.abc import Iterable, Mapping
 
 import click
 
-from grouparchive.archive.trust import Slot, Standing
-from grouparchive.cli import holds
+from grouparchive.archive.trust import Slot
 from grouparchive.cli.app import Command, Family
 from grouparchive.cli.output import many
 from grouparchive.cli.read import AS_OF
 from grouparchive.cli.roster_facts import add, called, confirm, set_
+from grouparchive.cli.roster_import import import_
+from grouparchive.cli.roster_numbers import Numbers
 from grouparchive.cli.surroundings import Opened, start
 from grouparchive.errors import WrongSecret
-from grouparchive.model.plan import Person
-from grouparchive.model.records import Group
+from grouparchive.model.plan import Hold, Person
+from grouparchive.model.records import Group, MemberId, Ref
 
 
 @click.group(cls=Family)
@@ -36,6 +37,7 @@ def roster() -> None:
 
 roster.add_command(add)
 roster.add_command(confirm)
+roster.add_command(import_)
 roster.add_command(set_)
 
 
@@ -59,50 +61,83 @@ def list_(context: click.Context, moment: str, group: str | None, *, summary: bo
             "this secret does not open the list of people", hint="Use the secret that opens both parts of the archive."
         )
     chosen = [opened.group(group)] if group else list(opened.view.groups())
-    total = 0
-    for one in chosen:
-        people = list(opened.view.people(one.ref))
-        total += len(people)
+    told = [(one, list(opened.view.people(one.ref))) for one in chosen]
+    noted = [] if group else _noted(opened, {person.id for _, people in told for person in people})
+    if summary:
+        _total(opened, told, noted)
+    for one, people in told:
         (_summary if summary else _people)(opened, one, people)
+    if noted and not summary:
+        _people(opened, None, noted)
     waiting = sum(len(opened.view.standing(person).proposals) for person in opened.view.members)
     if waiting:
         run.output.note(f"{many(waiting, 'proposal')} to confirm: grouparchive roster confirm")
     opened.check_damage()
-    run.output.done(people=total, proposals=waiting)
+    run.output.done(people=sum(len(people) for _, people in told) + len(noted), proposals=waiting)
+
+
+def _noted(opened: Opened, grouped: set[MemberId]) -> list[Person]:
+    """People of whom something was said, but whom no group has."""
+    found = []
+    for person in opened.view.members:
+        standing = opened.view.standing(person)
+        if person not in grouped and (standing.facts or standing.proposals):
+            found.append(Person(id=person, memberships=(), holds=tuple(standing.holds())))
+    return found
+
+
+def _total(opened: Opened, told: list[tuple[Group, list[Person]]], noted: list[Person]) -> None:
+    """Everybody together, each counted once."""
+    platforms: dict[MemberId, set[str]] = {}
+    held: dict[MemberId, set[Hold]] = {}
+    for group, people in told:
+        for person in filter(_joined, people):
+            platforms.setdefault(person.id, set()).add(group.platform)
+            held.setdefault(person.id, set()).update(person.holds)
+    numbers = Numbers()
+    for one, where in platforms.items():
+        numbers.count(opened.view.standing(one), held[one], where)
+    others = Numbers()
+    for person in noted:
+        others.count(opened.view.standing(person.id), person.holds, ())
+    opened.output.line(
+        f"If everything vanished today: {many(numbers.members, 'member')}, {numbers.reachable:,} reachable outside."
+    )
+    numbers.tell(opened.output)
+    if noted:
+        opened.output.line(
+            f"  and noted, but in no group: {others.members:,}, {others.reachable:,} of them reachable; "
+            f"{many(others.proposals, 'proposal')} to confirm"
+        )
+    opened.output.event("total", **numbers.fields(), noted=others.members, noted_reachable=others.reachable)
 
 
 def _summary(opened: Opened, group: Group, people: list[Person]) -> None:
     joined = [person for person in people if _joined(person)]
     levels: Counter[int] = Counter(_level(person) for person in joined)
     bans = len({ban.member for ban in opened.view.bans(group.ref)})
-    standings = [opened.view.standing(person.id) for person in joined]
-    reachable = sum(_reachable(one, group.platform) for one in standings)
-    consenting = sum(one.facts.get(("consent", "contact")) == "yes" for one in standings)
-    proposals = sum(len(one.proposals) for one in standings)
-    held = Counter(hold for person in joined for hold in person.holds)
+    numbers = Numbers()
+    for person in joined:
+        numbers.count(opened.view.standing(person.id), person.holds, {group.platform})
     opened.output.line(f"{group.name or group.ref}: {many(len(joined), 'member')}, {bans:,} banned")
     for level, count in sorted(levels.items(), reverse=True):
         opened.output.line(f"  power {level}: {count:,}")
-    opened.output.line(f"  {reachable:,} reachable outside {group.platform}, {consenting:,} with consent to be asked")
-    if proposals:
-        opened.output.line(f"  {many(proposals, 'proposal')} to confirm")
-    for hold in holds.in_order(held):
-        opened.output.line(f"  on hold: {held[hold]:,}, {holds.WORDS[hold]}")  # type: ignore[index]
+    opened.output.line(
+        f"  {numbers.reachable:,} reachable outside {group.platform}, {numbers.consent['yes']:,} with consent to be asked"
+    )
     opened.output.event(
         "summary",
         group=group.ref,
-        members=len(joined),
         banned=bans,
         levels={str(level): count for level, count in sorted(levels.items())},
-        reachable=reachable,
-        consenting=consenting,
-        proposals=proposals,
-        holds=held,
+        **numbers.fields(),
     )
 
 
-def _people(opened: Opened, group: Group, people: list[Person]) -> None:
-    channels = {channel.ref: channel.name or channel.ref for channel in opened.view.channels(group.ref)}
+def _people(opened: Opened, group: Group | None, people: list[Person]) -> None:
+    channels: dict[Ref, str] = {}
+    if group:
+        channels = {channel.ref: channel.name or channel.ref for channel in opened.view.channels(group.ref)}
     rows = []
     for person in sorted(people, key=lambda one: (-_level(one), one.id)):
         member = opened.view.members.get(person.id)
@@ -123,7 +158,7 @@ def _people(opened: Opened, group: Group, people: list[Person]) -> None:
         )
         opened.output.event(
             "person",
-            group=group.ref,
+            group=group.ref if group else "",
             id=person.id,
             native=member.native if member else "",
             others=others,
@@ -135,7 +170,8 @@ def _people(opened: Opened, group: Group, people: list[Person]) -> None:
             holds=person.holds,
             proposals=[called(fact) for fact in standing.proposals],
         )
-    opened.output.line(f"{group.name or group.ref}: {f'{len(people):,} people'}")
+    title = (group.name or group.ref) if group else "In no group, but noted"
+    opened.output.line(f"{title}: {'1 person' if len(people) == 1 else f'{len(people):,} people'}")
     if rows:
         head = ["id", "handle", "name", "power", "rooms", "contacts", "on hold for", "to confirm"]
         empty = {at for at in range(5, len(head)) if not any(row[at] for row in rows)}
@@ -148,12 +184,6 @@ def _without(row: Iterable[object], columns: set[int]) -> list[str]:
 
 def _contacts(facts: Mapping[Slot, str]) -> dict[str, str]:
     return {key: value for (field, key), value in facts.items() if field == "contact"}
-
-
-def _reachable(standing: Standing, platform: str) -> bool:
-    """Could this person be asked by another way, if the platform were gone?"""
-    refused = {"consent-no", "do-not-contact"}.intersection(standing.holds())
-    return not refused and any(channel != platform for channel in _contacts(standing.facts))
 
 
 def _level(person: Person) -> int:

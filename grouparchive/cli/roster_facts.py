@@ -68,7 +68,7 @@ def add(
       grouparchive roster add @fern:example.org --source home do-not-contact=yes
     """
     run = start(context)
-    place = _place(run, source, platform, origin)
+    place = place_of(run, source, platform, origin)
     names = Pseudonyms()
     members: dict[MemberId, Member] = {}
 
@@ -290,8 +290,12 @@ def _without_secret(run: Run, text: str) -> str:
     return f"{_WORD}={run.secrets.read(STDIN, 'word').strip()}"
 
 
-def _place(run: Run, source: str | None, platform: str | None, origin: str) -> tuple[str, str]:
-    """Platform and origin of the handles typed."""
+def place_of(run: Run, source: str | None, platform: str | None, origin: str) -> tuple[str, str]:
+    """Platform and origin of handles, as a person says or as the only source does.
+
+    Raises:
+        UsageError: it is not clear.
+    """
     if source and (platform or origin):
         raise UsageError("either name a source, or a platform and its origin")
     if source:
