@@ -11,6 +11,7 @@ from grouparchive.archive.trust import Slot
 from grouparchive.cli.app import Command, Family
 from grouparchive.cli.output import many
 from grouparchive.cli.read import AS_OF
+from grouparchive.cli.roster_consent import consent
 from grouparchive.cli.roster_facts import add, called, confirm, set_
 from grouparchive.cli.roster_import import import_
 from grouparchive.cli.roster_numbers import Numbers
@@ -30,6 +31,8 @@ def roster() -> None:
     \b
     Example:
       grouparchive roster list --summary
+      grouparchive roster consent --language en
+      grouparchive roster import answers.csv --column "consent.contact=May we write to you if the group is lost?"
       grouparchive roster add @fern:example.org mail=fern@example.org consent.contact=yes
       grouparchive roster confirm
     """
@@ -37,6 +40,7 @@ def roster() -> None:
 
 roster.add_command(add)
 roster.add_command(confirm)
+roster.add_command(consent)
 roster.add_command(import_)
 roster.add_command(set_)
 

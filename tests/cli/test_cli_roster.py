@@ -148,7 +148,8 @@ def test_who_is_told_of_by_nobody_yet(kept: Machine) -> None:
     kept.run("roster", "add", "+1 000", "--platform", "signal", "phone=+1 000", "voucher=+1 001")
     done = kept.run("--json", "roster", "confirm", "+1 000", opened=True).done
     assert (done["confirmed"], done["members"]) == (3, 1)
-    assert "+1 000" not in people(kept)  # in no group: nobody is made a member of one by a word
+    noted = people(kept)["+1 000"]  # in no group: nobody is made a member of one by a word
+    assert (noted["group"], noted["contacts"]) == ("", {"phone": "+1 000"})
     kept.run("roster", "set", "+1 000", f"voucher={ROWAN}", f"same-as={ROWAN}", opened=True)
     assert people(kept)[ROWAN]["others"] == ["+1 000"]
     assert people(kept)[ROWAN]["contacts"] == {"phone": "+1 000"}

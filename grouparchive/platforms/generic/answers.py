@@ -31,8 +31,8 @@ _NOTHING: Final = frozenset(
 )
 _ONE_WORD: Final = re.compile(r"\S{3,200}")
 _APOSTROPHES: Final = str.maketrans(
-    {"\u2019": "'", "\u02bc": "'", "\u0307": None}
-)  # the last is what is left of a Turkish İ
+    {"\u2019": "'", "\u02bc": "'", "\u0307": None, "ı": "i"}
+)  # both of Turkish capitals  # the last is what is left of a Turkish İ
 _CHANNEL_WORDS: Final = {
     "e-poct": "mail", "poçt": "mail", "электронная почта": "mail", "call": "phone", "phone call": "phone", "sms": "phone",
     "anruf": "phone", "звонок": "phone", "zəng": "phone", "element": "matrix", "jabber": "xmpp", "телеграм": "telegram",

@@ -54,6 +54,8 @@ _TOOLS: Final = re.compile(
     r"stage date \(utc\)|response type|last modified time|total points|quiz feedback|deviceid|lastpage|seed|datestamp|ipaddr|"
     r"refurl|token|startzeit|zeitpunkt der letzten änderung|время начала|время последнего изменения|başlama zamanı"
 )
+# Told by headings of their own sort; a word that was agreed does not belong into a form, unless a person says so.
+_ASKED: Final = frozenset({"handle", "name", "first", "last", "word"})
 _TAGS: Final = re.compile(r"#[a-z][\w +-]{0,60}")
 _ID: Final = re.compile(r"question-id-\d{1,12}(?:-\d{1,12})*")
 _NO_TIME: Final = re.compile(r"1980-01-01 00:00(?::00)?")
@@ -110,6 +112,11 @@ class Form:
         self._order: dates.Order = ""  # of the column with the last day
         self.trouble: dict[tuple[str, str], Trouble] = {}
         header = self._table.header
+        if any(mail(one) or phone(one) for one in header):
+            raise BadExport(
+                "the first row of this table holds somebody's answers instead of headings",
+                hint="Put a row above it that says what each column is.",
+            )
         self._places = _places(header, choices.columns, handles=handles)
         if not any(field in self._places for field in ("handle", *CHANNELS)) and not self._contacts():
             raise BadExport(
@@ -276,12 +283,18 @@ def _places(header: Sequence[str], chosen: Mapping[str, str], *, handles: bool) 
     if not handles:  # a user name of somewhere else is nobody's handle on the group's platform
         free.pop("handle", None)
         free.pop("voucher", None)
-    return {**{field: place for field, place in free.items() if field not in found}, **found}
+    both = {**free, **found}
+    return {field: both[field] for field in sorted(both, key=_order)}
+
+
+def _order(field: str) -> int:
+    """Contacts first, then what is said in the order of our fields."""
+    return FIELDS.index(field) if field in FIELDS else len(CHANNELS) - 1
 
 
 def _recognised(header: Sequence[str], short: Sequence[str]) -> dict[str, int]:
     found: dict[str, int] = {}
-    by_name = {_letters(field): field for field in FIELDS if field not in {"handle", "name", "first", "last"}}
+    by_name = {_letters(field): field for field in FIELDS if field not in _ASKED}
     for place, one in enumerate(header):
         field = by_name.get(_letters(one)) or by_name.get(_letters(_shorter(one))) or _MORE.get(short[place])
         if field:
@@ -294,8 +307,12 @@ def _recognised(header: Sequence[str], short: Sequence[str]) -> dict[str, int]:
 
 
 def _positions(header: Sequence[str], names: Sequence[str]) -> list[int]:
-    wanted = {heading(one) for one in names}
-    return [place for place, one in enumerate(header) if heading(one) in wanted]
+    wanted = {_asked(one) for one in names}
+    return [place for place, one in enumerate(header) if wanted.intersection((_asked(one), _asked(_shorter(one))))]
+
+
+def _asked(text: str) -> str:
+    return heading(text).strip(" ?")
 
 
 def _short(text: str) -> str:
