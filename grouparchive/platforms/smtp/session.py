@@ -48,9 +48,12 @@ class _Bounded:
     """Reads answers in place of smtplib: a deadline and a size for the whole of each."""
 
     sock: socket.socket | None
-    wait: float = 30.0
-    unasked = False
-    _unread = b""
+
+    def __init__(self, *args: Any, wait: float, **options: Any) -> None:
+        self.wait = wait
+        self.unasked = False
+        self._unread = b""
+        super().__init__(*args, **options)
 
     def getreply(self) -> tuple[int, bytes]:
         """An answer: its code and the words of all its lines.
@@ -208,7 +211,11 @@ class Session:
 
     def _connected(self, account: Account, context: ssl.SSLContext) -> _StartTls | _Tls:
         failed: PlatformError
-        options: dict[str, Any] = {"local_hostname": OUR_NAME, "timeout": self._patience.connect}
+        options: dict[str, Any] = {
+            "local_hostname": OUR_NAME,
+            "timeout": self._patience.connect,
+            "wait": self._patience.connect,
+        }
         try:
             if account.tls:
                 found: _StartTls | _Tls = _Tls(account.host, account.port, context=context, **options)

@@ -2,9 +2,11 @@
 with certificates of an authority made here.
 """
 
+# ruff: noqa: N802, ARG002 - the hooks are aiosmtpd's
+
 import base64
 import contextlib
-import datetime
+import datetime as dt
 import ipaddress
 import socket
 import ssl
@@ -13,7 +15,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from aiosmtpd.controller import Controller
 from aiosmtpd.smtp import SMTP, AuthResult, Envelope, Session
@@ -79,15 +81,15 @@ class Papers:
 
     @staticmethod
     def _blank(subject: x509.Name, issuer: x509.Name, key: ec.EllipticCurvePublicKey) -> x509.CertificateBuilder:
-        now = datetime.datetime.now(datetime.UTC)
+        now = dt.datetime.now(dt.UTC)
         return (
             x509.CertificateBuilder()
             .subject_name(subject)
             .issuer_name(issuer)
             .public_key(key)
             .serial_number(x509.random_serial_number())
-            .not_valid_before(now - datetime.timedelta(days=1))
-            .not_valid_after(now + datetime.timedelta(days=30))
+            .not_valid_before(now - dt.timedelta(days=1))
+            .not_valid_after(now + dt.timedelta(days=30))
         )
 
 
@@ -122,20 +124,20 @@ class Inbox:
 
     async def handle_EHLO(
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
-    ) -> list[str]:  # noqa: N802
+    ) -> list[str]:
         session.host_name = hostname
         self.greeted_as.append(hostname)
         return responses
 
     async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, options: list[str]
-    ) -> str:  # noqa: N802
+    ) -> str:
         if address in self.unknown:
             return "550 5.1.1 <" + address + ">: Recipient address rejected: User unknown"
         envelope.rcpt_tos.append(address)
         return "250 2.1.5 Ok"
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         assert isinstance(envelope.original_content, bytes)
         self.mails.append((envelope.mail_from or "", list(envelope.rcpt_tos), envelope.original_content))
         return "250 2.0.0 Ok: queued"
@@ -228,7 +230,7 @@ class ScriptedServer:
         self._threads: list[threading.Thread] = []
         self._open: list[socket.socket] = []
 
-    def __enter__(self) -> "ScriptedServer":
+    def __enter__(self) -> Self:
         self._main = threading.Thread(target=self._serve, daemon=True)
         self._main.start()
         return self
@@ -293,9 +295,8 @@ class ScriptedServer:
         lines = []
         while (line := talk.line()) is not None and line != b".":
             lines.append(line.removeprefix(b"."))
-        if line is not None:
-            if self._answer(talk, "END", "", "250 2.0.0 queued"):
-                self.mails.append(b"\r\n".join(lines))
+        if line is not None and self._answer(talk, "END", "", "250 2.0.0 queued"):
+            self.mails.append(b"\r\n".join(lines))
 
     def _answer(self, talk: Talk, verb: str, line: str, usual: str) -> bool:
         """Say what the rule says; was it the usual answer?"""
@@ -320,3 +321,29 @@ def opened(papers: Papers, port: int, **options: str) -> Iterator[SmtpMessenger]
         yield messenger
     finally:
         messenger.close()
+
+
+def told(error: BaseException) -> str:
+    """Everything that an error and those behind it could show, also those that Python keeps back."""
+    seen: list[str] = []
+    todo: list[BaseException | None] = [error]
+    known: set[int] = set()
+    while todo:
+        one = todo.pop()
+        if one is None or id(one) in known:
+            continue
+        known.add(id(one))
+        seen += [str(one), repr(one), repr(one.args), repr({k: v for k, v in vars(one).items() if k != "__notes__"})]
+        seen += [str(note) for note in getattr(one, "__notes__", ())]
+        todo += [one.__cause__, one.__context__]
+    return "\n".join(seen)
+
+
+CANARIES = ("moss", "members.example", PASSWORD, USER, "word to you", "A question", "CANARY")
+
+
+def shows_nothing(error: BaseException) -> None:
+    shown = told(error)
+    both = base64.b64encode(f"\0{USER}\0{PASSWORD}".encode()).decode()
+    for canary in (*CANARIES, both):
+        assert canary.lower() not in shown.lower(), shown
