@@ -7,7 +7,6 @@ import pytest
 
 from grouparchive.demo.homeserver import Homeserver
 
-
 pytest.register_assert_rewrite("connector_contract", "connector_stage", "file_contract", "file_stage")
 
 

@@ -249,10 +249,10 @@ def no_other_format_takes_it(stage: FileStage) -> None:
         takers = []
         own = 0
         for formats in _formats():
-            if stage.kind in formats:  # of one platform, those that are told apart more surely are asked first
-                own += 1
-                formats = formats[: formats.index(stage.kind)]
-            takers += [one.__name__ for one in formats if one.recognises(box, stage.choices)]
+            own += stage.kind in formats
+            # Of one platform, those that are told apart more surely are asked first.
+            before = formats[: formats.index(stage.kind)] if stage.kind in formats else formats
+            takers += [one.__name__ for one in before if one.recognises(box, stage.choices)]
         assert own == 1, "nobody can find this format"
     assert takers == [], f"others take it for theirs: {takers}"
 

@@ -16,12 +16,12 @@ import msgspec
 
 from grouparchive.errors import BadExport, UsageError
 from grouparchive.model.facts import CHANNELS, FLAGS, MAX_VALUE, PEOPLE, PURPOSES, complaint
-from grouparchive.model.records import FactField
+from grouparchive.model.records import FactField, Known
 from grouparchive.platforms.files import Box, Choices
 from grouparchive.platforms.files.addresses import dialled, mail, phone
+from grouparchive.platforms.files.table import Table, heading, lone
 from grouparchive.platforms.generic import answers, dates
-from grouparchive.platforms.generic.columns import columns_of, heading
-from grouparchive.platforms.generic.tables import Table, lone
+from grouparchive.platforms.generic.columns import columns_of
 
 MOST_ROWS: Final = 200_000
 MOST_LINES: Final = 20
@@ -105,7 +105,7 @@ class Form:
                 "this is no table of answers",
                 hint="Save or download the answers as CSV (UTF-8), not as a spreadsheet, and name that file.",
             )
-        self._table = Table(box, entry)
+        self._table = Table.of(box, entry)
         self._choices = choices
         self._words = words
         self._now = now
@@ -145,9 +145,9 @@ class Form:
             BadExport: nothing of the file can be read.
         """
         rows: list[tuple[int, list[str]]] = []
-        for line, cells in self._table.rows(self._tell):
+        for line, cells in self._table.rows(self._note):
             if len(rows) >= MOST_ROWS:
-                self._tell("members-partial", f"line {line:,}")
+                self._note(Known.MEMBERS_PARTIAL, f"line {line:,}")
                 break
             if rows or not _no_answers(cells):
                 rows.append((line, cells))
@@ -163,7 +163,7 @@ class Form:
             said = _clock(_cell(cells, place))
             time = dates.millis(said, order, zone) if said and not _NO_TIME.fullmatch(said) else 0
             if time < 0:
-                self._tell("date-unclear", f"line {line:,}")
+                self._note(Known.DATE_UNCLEAR, f"line {line:,}")
             answer = self._answer(line, cells, max(time, 0))
             if answer:
                 found.append(answer)
@@ -183,23 +183,23 @@ class Form:
                 if found:
                     said.append(found)
                 else:
-                    self._tell("answer-unclear", where, field)
+                    self._note("answer-unclear", where, field)
         contacts = sorted(((key, value) for field, key, value in said if field == "contact"), key=_first)
         handle = _printable(_cell(cells, self._places.get("handle", -1)))
         native = handle or next((_native(key, value) for key, value in contacts), "")
         if not native:
-            self._tell("row-unreadable", where)
+            self._note(Known.ROW_UNREADABLE, where)
             return None
         until = self._until(cells, where)
         submitted = "submitdate" not in map(_short, self._headings("time")) or _cell(cells, self._places["time"])
         if not submitted:
-            self._tell("answers-unfinished", where)
+            self._note("answers-unfinished", where)
         elif until < 0:
-            self._tell("answers-over", where)
+            self._note("answers-over", where)
         if not submitted or until < 0:
             said = [one for one in said if _restricting(one)]
         if not said:
-            self._tell("row-empty", where)
+            self._note("row-empty", where)
             return None
         name = "" if handle else self._name(cells)
         return Answer(native=native, known=bool(handle), name=name, said=tuple(said), until=max(until, 0), time=time)
@@ -232,7 +232,7 @@ class Form:
             return 0
         day = dates.millis(value, self._order, UTC)
         if day < 0:
-            self._tell("date-unclear", where)
+            self._note(Known.DATE_UNCLEAR, where)
         end = day // DAY * DAY + DAY - 1
         return -1 if day < 0 or end <= self._now else end
 
@@ -247,7 +247,7 @@ class Form:
     def _contacts(self) -> bool:
         return any(field.startswith("contact.") for field in self._places)
 
-    def _tell(self, code: str, where: str, field: str = "") -> None:
+    def _note(self, code: str, where: str, field: str = "") -> None:
         trouble = self.trouble.setdefault((code, field), Trouble())
         trouble.count += 1
         if where and len(trouble.lines) < MOST_LINES:
