@@ -46,6 +46,10 @@ class Hours(NamedTuple):
 
     def opens(self, now: int) -> int:
         """The first moment from `now` on (milliseconds) that lies inside."""
+        return max(now, self.window(now)[0])
+
+    def window(self, now: int) -> tuple[int, int]:
+        """Begin and end of the hours that lie around `now`, or come next."""
         zone = ZoneInfo(self.zone)
         here = datetime.fromtimestamp(now / 1000, zone)
         length = (self.end - self.begin) % 1440 or 1440
@@ -53,8 +57,8 @@ class Hours(NamedTuple):
             begin = _at(here, days, self.begin, zone)
             end = _at(here, days, self.begin + length, zone)
             if now < end:
-                return max(now, begin)
-        return now
+                return begin, end
+        return now, now
 
 
 def _at(here: datetime, days: int, minute: int, zone: ZoneInfo) -> int:
@@ -150,6 +154,7 @@ class Queue:
     def __init__(self) -> None:
         self._lines: dict[tuple[Lane, Hours | None], deque[int]] = {}
         self._added = 0
+        self._windows: dict[Hours, tuple[int, int, int]] = {}  # asked at, begin, end
         self.count = 0
 
     def add(self, lane: Lane, hours: Hours | None) -> None:
@@ -162,7 +167,7 @@ class Queue:
         """(when, index, lane) of what goes next. Takes it out if it may go `now`, else only looks. There must be one."""
         free = {lane: lanes.free(lane, now) for lane in {line[0] for line in self._lines}}
         when, index, line = min(
-            (hours.opens(free[lane]) if hours else free[lane], waiting[0], (lane, hours))
+            (self._opens(hours, free[lane]), waiting[0], (lane, hours))
             for (lane, hours), waiting in self._lines.items()
         )
         if when <= now:
@@ -171,6 +176,16 @@ class Queue:
             if not self._lines[line]:
                 del self._lines[line]
         return when, index, line[0]
+
+    def _opens(self, hours: Hours | None, now: int) -> int:
+        """As `Hours.opens`, which takes its time."""
+        if hours is None:
+            return now
+        asked, begin, end = self._windows.get(hours, (0, 0, 0))
+        if not asked <= now < end:
+            begin, end = hours.window(now)
+            self._windows[hours] = (now, begin, end)
+        return max(now, begin)
 
 
 def estimate(queue: Queue, lanes: Lanes, now: int) -> int:

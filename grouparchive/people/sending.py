@@ -166,7 +166,12 @@ class _Run:
             elif not self.given.wait and when - now > SOON:
                 return self.report(found, left=queue.count, next_=when)
             else:
-                self.given.clock.sleep(min(when - now, _NAP))
+                self.wait(when, live)
+
+    def wait(self, when: int, live: Live) -> None:
+        """Until then, or until something changes."""
+        while (left := when - self.given.clock.now()) > 0 and self.given.live() is live:
+            self.given.clock.sleep(min(left, _NAP))
 
     def round(self, live: Live, now: int) -> tuple[Round, Queue]:
         found = next_round(
