@@ -2,10 +2,6 @@
 ("é" stands there as "Ã©", escaped). It is undone field by field, and only where the result is valid UTF-8.
 """
 
-from typing import Final
-
-BOM: Final = b"\xef\xbb\xbf"
-
 
 def repaired(text: str) -> str:
     """The text as it was written. What does not carry the fault stays as it is.

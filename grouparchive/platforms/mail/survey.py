@@ -20,6 +20,7 @@ from grouparchive.errors import BadExport, NotFound
 from grouparchive.model.records import Gap, Known
 from grouparchive.platforms.files import Box
 from grouparchive.platforms.files.connector import stamp_of
+from grouparchive.platforms.files.zips import is_bomb
 from grouparchive.platforms.mail.addresses import address, addresses, without_via
 from grouparchive.platforms.mail.headers import unfolded, wanted, words
 from grouparchive.platforms.mail.lists import MARKS, MailList, list_of, related
@@ -35,8 +36,6 @@ _LISTED_SHARE: Final = (
     5  # a file of which less than a fifth names a list is a list's own archive, with a few copies from others
 )
 _MOST_DIGITS: Final = 20  # of a number that a file tells
-_BOMB_BYTES: Final = 256 << 20
-_BOMB_RATIO: Final = 250
 
 _LOOKED_AT = wanted(
     *MARKS, "from", "to", "cc", "reply-to", "sender", "x-original-from", "x-original-sender", "message-id", "x-gmail-labels"
@@ -154,7 +153,7 @@ class Mails:
                 packed = self._box.entries[file.name]
 
                 def read(size: int) -> bytes:
-                    if file.name.lower().endswith(".gz") and stream.tell() > max(_BOMB_BYTES, packed * _BOMB_RATIO):
+                    if file.name.lower().endswith(".gz") and is_bomb(packed, stream.tell()):
                         raise BadExport("a packed file is far larger than it ought to be")
                     return stream.read(size)
 
