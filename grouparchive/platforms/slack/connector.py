@@ -75,6 +75,7 @@ class SlackExport(FileConnector):
     def __init__(self, box: Box, identify: Identify, choices: Choices) -> None:
         super().__init__(box, identify, choices)
         self._known: tuple[Group, Layout, People, dict[Ref, Place], Markup] | None = None
+        self._exported = box.modified
         self._counts: Counter[tuple[str, str]] = Counter()
         self._reader = Reader(box, self._count)
 
@@ -114,6 +115,9 @@ class SlackExport(FileConnector):
                 raise BadExport("this Slack export holds no channel that can be read")
             group = self._group(found, teams, places)
             self._stamp = people.stamp()
+            # Not the file's own time, which a copy of it does not keep: who was seen since counts over an older list.
+            told = max(people.latest(), layout.newest(found.days.values()))
+            self._exported = min(told or self.box.modified, self.box.modified)
             names = {ref: _called(place) for ref, place in places.items()}
             self._known = group, found, people, places, Markup(people.id, names)
             self._limits(found, people)
@@ -196,7 +200,7 @@ class SlackExport(FileConnector):
         self._tell_counts()
         yield Page(records=[*states, *people.roles(group)])
         yield self._roster(group, people.known)
-        facts: list[AnyRecord] = list(people.facts(self.box.modified))
+        facts: list[AnyRecord] = list(people.facts(self._exported))
         for at in range(0, len(facts), PAGE):
             yield Page(records=facts[at : at + PAGE], stamp=self._stamp)
         for place in places.values():
@@ -213,7 +217,7 @@ class SlackExport(FileConnector):
                 request = self._attach(face, found.faces[user], vault="roster") if face else None
                 media += [msgspec.structs.replace(request, stamp=self._stamp)] if request else []
         return Page(
-            records=[Roster(channel=channel, time=self.box.modified, members=len(members)), *members],
+            records=[Roster(channel=channel, time=self._exported, members=len(members)), *members],
             media=media,
             stamp=self._stamp,
         )
@@ -236,7 +240,7 @@ class SlackExport(FileConnector):
             markup,
             attach=lambda ref, file: self._file(found, people, ref, file),
             tell=self._count,
-            exported=self.box.modified,
+            exported=self._exported,
             watch=place.told.members is None,
         )
         for entry in place.days:

@@ -5,6 +5,8 @@ Official exports hold no files. slackdump and slack-advanced-exporter put them b
 """
 
 import re
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import Final
 
 from grouparchive.model.records import Ref
@@ -67,6 +69,16 @@ def found(box: Box) -> bool:
         if head.startswith(b"[") and (b'"id"' in head or head[1:].strip() in {b"]", b""}):
             return True
     return False
+
+
+def newest(days: Iterable[list[str]]) -> int:
+    """The end of the last day that has a message, in milliseconds; 0 where none has."""
+    last = max((one[-1][-15:-5] for one in days if one), default="")
+    try:
+        day = datetime.fromisoformat(last).replace(tzinfo=UTC)
+    except ValueError:  # none, or no day that there is
+        return 0
+    return int(day.timestamp() * 1000) + 86_400_000
 
 
 def title(box: Box, root: str) -> str:

@@ -127,6 +127,10 @@ class People:
                     time = person.updated or since
                     yield Fact(member=self.id(native), field="contact", key=key, value=value, time=time)
 
+    def latest(self) -> int:
+        """When the list last changed, as far as it tells; 0 where it does not."""
+        return max((person.updated for person in self.known.values()), default=0)
+
     def stamp(self) -> str:
         """What only those who have the export can work out, and what stays while its people do."""
         return stamp_of(f"{native} {person.mail}" for native, person in self.known.items() if not person.gone)

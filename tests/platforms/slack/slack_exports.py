@@ -118,7 +118,6 @@ class Reading:
         self._ids: dict[str, str] = {}
         with closing(SlackExport(open_box(path), self.identify, Choices(**choices))) as connector:
             assert SlackExport.recognises(connector.box, Choices())
-            self.exported = connector.box.modified
             self.groups = list(connector.groups())
             self.pages = list(connector.pages(self.groups[0].ref, {}))
             wanted = [request for page in self.pages for request in page.media]

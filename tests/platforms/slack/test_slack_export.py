@@ -52,6 +52,7 @@ from grouparchive.platforms.files import Choices, open_box
 from grouparchive.platforms.slack import PLATFORM, SlackExport
 
 MILLIS = TOP * 1000
+END = MILLIS + 86_400_000  # of the day
 
 
 def sample(*parts: str) -> Path:
@@ -293,6 +294,22 @@ def test_authors_who_are_in_no_list_apps_and_bridges(tmp_path: Path) -> None:
     assert [one.type for one in read.of(Message)] == ["text", "text", *["notice"] * 4, "text", "text", "text"]
 
 
+def test_a_list_of_members_is_as_old_as_what_the_export_tells(tmp_path: Path) -> None:
+    """Not as the file: an older export that is copied or downloaded anew stays older than what was seen since."""
+    path = write(
+        tmp_path / "a.zip", {f"general/{DAY}": [post(FERN, 1, "x")], "general/2026-02-27": [post(FERN, 1, "y")]}
+    )
+    assert {one.time for one in Reading(path).of(Roster)} == {END}
+    later = [user(FERN, "Fern Hollow", updated=END // 1000 + 60)]
+    path = write(tmp_path / "b.zip", {f"general/{DAY}": []}, people=later)
+    assert {one.time for one in Reading(path).of(Roster)} == {END + 60_000}
+    os.utime(path, (TOP, TOP))  # nothing is newer than its file
+    assert {one.time for one in Reading(path).of(Roster)} == {MILLIS}
+    path = write(tmp_path / "c.zip", {"general/2999-99-99": []}, people=[user(FERN, "Fern Hollow", updated=0)])
+    os.utime(path, (TOP, TOP))
+    assert {one.time for one in Reading(path).of(Roster)} == {MILLIS}
+
+
 def test_deletions_and_exports_with_all_edits(tmp_path: Path) -> None:
     read = one(
         tmp_path,
@@ -303,7 +320,7 @@ def test_deletions_and_exports_with_all_edits(tmp_path: Path) -> None:
         post(None, 52, None, subtype="message_changed"),
     )  # fmt: skip
     assert read.of(Tombstone) == [
-        Tombstone(channel=GENERAL, ref=f"{ts(1)}/deleted", target=ts(1), time=read.exported),
+        Tombstone(channel=GENERAL, ref=f"{ts(1)}/deleted", target=ts(1), time=END),
         Tombstone(channel=GENERAL, ref=ts(51), target=ts(3), time=MILLIS + 51_000),
     ]
     assert [(one.ref, one.text) for one in read.of(Message)] == [(ts(2), "old"), (ts(3), "regret")]
