@@ -18,6 +18,7 @@ Noted = Callable[[str, str], None]
 T = TypeVar("T")
 
 _SMALL: Final = 1024 * 1024
+_LARGEST: Final = 32 * 1024 * 1024  # of one row: an emoji is 24 letters in these files
 
 
 def rows(box: Box, name: str, noted: Noted) -> Iterator[tuple[str, bytes]]:
@@ -26,7 +27,7 @@ def rows(box: Box, name: str, noted: Noted) -> Iterator[tuple[str, bytes]]:
     """
     try:
         pieces = box.pieces(name)
-        for found in JsonStream(pieces, [(), (ANY,)], decode_raw, small=_SMALL):
+        for found in JsonStream(pieces, [(), (ANY,)], decode_raw, small=_SMALL, largest=_LARGEST):
             match found:
                 case Batch():
                     key = _key(found.path)

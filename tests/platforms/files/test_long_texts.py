@@ -66,7 +66,9 @@ def a_facebook_post() -> dict[str, str]:
     title = "Fern Moss posted in Garden."
     post = {"timestamp": 1600000300, "title": title, "data": [{"post": LONG.encode().decode("latin-1")}]}
     return {
-        "your_facebook_activity/groups/group_posts_and_comments.json": dumped({"group_posts_v2": [post]}),
+        "your_facebook_activity/groups/group_posts_and_comments.json": json.dumps(
+            {"group_posts_v2": [post]}
+        ),  # as it does
         "personal_information/profile_information/profile_information.json": dumped(
             {"profile_v2": {"name": {"full_name": "Fern Moss"}}}
         ),
@@ -77,7 +79,7 @@ def a_thread(top: str, **more: str) -> dict[str, str]:
     line = {"sender_name": "Fern", "timestamp_ms": 1700000001000, "content": LONG.encode().decode("latin-1")}
     people = [{"name": "Fern"}, {"name": "Moss"}, {"name": "Reed"}]
     thread = {"participants": people, "messages": [line], "title": "Garden", "thread_path": "inbox/g_777", **more}
-    return {f"{top}/messages/inbox/g_777/message_1.json": dumped(thread)}
+    return {f"{top}/messages/inbox/g_777/message_1.json": json.dumps(thread)}
 
 
 def a_capture() -> dict[str, str]:
