@@ -23,6 +23,7 @@ class Can(Enum):
     EDITS = "a post is changed, and the change is told as one"
     REACTIONS = "people react to posts, and it is told who"
     PINS = "posts are pinned"
+    CHANGES = "of a post that was changed, an export tells what it became"
     DELETIONS = "a post is deleted, and that is told"
     TOPICS = "a channel says what it is about"
     FILES = "a post has a file, and its bytes can be had"

@@ -25,7 +25,8 @@ NUMBERS = {"ada": 700000111, "ben": 700000222, "cyd": 700000333}
 
 START = 1_772_323_200_000  # 1 March 2026
 STEP = 30_000  # milliseconds from post to post: two in a minute
-WRITTEN = START // 1000 + 10_000_000  # when each export was made, in seconds
+DAY = 86_400
+WRITTEN = START // 1000 + 100 * DAY  # when each export was made, in seconds
 
 _MARK = re.compile("\x02(ada|ben|cyd)\x03")
 
@@ -42,6 +43,8 @@ class Post:
     file: bytes = b""
     name: str = ""
     whom: str = ""
+    changed: int = 0  # milliseconds
+    deleted: bool = False
     reactions: list[tuple[str, str]] = field(default_factory=list)
 
     @property
@@ -78,6 +81,7 @@ class FileStage(ConnectorStage):
         self.topic = ""
         self.lost = False  # is the export to lack its files?
         self.wrong = 0
+        self.days = 0  # after the first export
         self.fixed: Path | None = None  # the export that is read, where nothing happens any more
         self._made = 0
 
@@ -107,7 +111,7 @@ class FileStage(ConnectorStage):
         folder.mkdir()
         path = self.write(folder, self.posts if posts is None else posts)
         for one in [*folder.rglob("*"), folder]:
-            os.utime(one, (WRITTEN, WRITTEN))
+            os.utime(one, (WRITTEN + self.days * DAY,) * 2)
         return path
 
     def parts(self) -> tuple[Path, Path, Path]:
@@ -151,6 +155,14 @@ class FileStage(ConnectorStage):
     def react(self, who: str, target: str, key: str) -> str:
         self.posts[int(target)].reactions.append((who, key))
         return ""
+
+    def change(self, target: str, text: str) -> None:
+        """Of the post only this is left."""
+        post = self.posts[int(target)]
+        post.text, post.changed = text, post.time + 5 * DAY * 1000
+
+    def delete(self, target: str) -> None:
+        self.posts[int(target)].deleted = True
 
     def pin(self, *targets: str) -> None:
         self.pinned = [int(one) for one in targets]

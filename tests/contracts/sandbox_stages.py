@@ -33,7 +33,7 @@ class _Opened:
 
 
 class SandboxConnectorStage(_Opened, ConnectorStage):
-    can = frozenset(Can) - {Can.SERVICE, Can.LOST_FILES, Can.EXPORTS, Can.PLENTY}
+    can = frozenset(Can) - {Can.CHANGES, Can.SERVICE, Can.LOST_FILES, Can.EXPORTS, Can.PLENTY}
 
     def __init__(self, folder: Path, connector: type[SandboxConnector] = SandboxConnector) -> None:
         self.path = folder / "world"

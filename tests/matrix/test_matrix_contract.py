@@ -49,7 +49,7 @@ class _Stage:
 
 
 class MatrixConnectorStage(_Stage, ConnectorStage):
-    can = frozenset(Can) - {Can.SERVICE, Can.LOST_FILES, Can.EXPORTS, Can.PLENTY}
+    can = frozenset(Can) - {Can.CHANGES, Can.SERVICE, Can.LOST_FILES, Can.EXPORTS, Can.PLENTY}
 
     def __init__(self, people: People) -> None:
         super().__init__(people)

@@ -18,7 +18,7 @@ def person(who: str) -> dict[str, Any]:
 
 class DiscordStage(FileStage):
     can = POSTS | {
-        Can.REPLIES, Can.MENTIONS, Can.STRANGERS, Can.SERVICE, Can.REACTIONS, Can.PINS, Can.FILES, Can.LOST_FILES, Can.HOSTILE,
+        Can.CHANGES, Can.REPLIES, Can.MENTIONS, Can.STRANGERS, Can.SERVICE, Can.REACTIONS, Can.PINS, Can.FILES, Can.LOST_FILES, Can.HOSTILE,
     }  # fmt: skip
     kind = DiscordExport
     group, room = "9", "11"
@@ -53,6 +53,7 @@ class DiscordStage(FileStage):
             author=person(post.who),
             timestamp=post.clock("%Y-%m-%dT%H:%M:%S.000+00:00"),
             mentions=[person(who) for who in (*dict.fromkeys(who for _, who in post.parts()), post.whom) if who],
+            timestampEdited="2026-03-06T00:00:00.000+00:00" if post.changed else None,
             attachments=attached,
             isPinned=post.number in self.pinned,
             reactions=[

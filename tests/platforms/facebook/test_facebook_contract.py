@@ -110,7 +110,16 @@ class HtmlThreadStage(FileStage):
 
 
 class CaptureStage(FileStage):
-    can = POSTS | {Can.MENTIONS, Can.STRANGERS, Can.REPLIES, Can.FILES, Can.LOST_FILES, Can.FACES, Can.HOSTILE}
+    can = POSTS | {
+        Can.CHANGES,
+        Can.MENTIONS,
+        Can.STRANGERS,
+        Can.REPLIES,
+        Can.FILES,
+        Can.LOST_FILES,
+        Can.FACES,
+        Can.HOSTILE,
+    }
     kind = FacebookCapture
     group = room = GROUP
 
@@ -138,7 +147,7 @@ class CaptureStage(FileStage):
         return har(folder / "capture.har", *entries)
 
     def _answer(self, whole: Any) -> dict[str, Any]:
-        return entry(json.dumps(whole))
+        return entry(json.dumps(whole), at=f"2026-06-{10 + self.days}T10:00:00.000Z")
 
     def _pictures(self, posts: Sequence[Post]) -> Iterator[dict[str, Any]]:
         for who, picture in self.faces.items():

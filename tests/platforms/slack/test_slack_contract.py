@@ -16,7 +16,7 @@ KEEPER = "U0KEEPER01"
 
 class SlackStage(FileStage):
     can = POSTS | {
-        Can.MENTIONS, Can.STRANGERS, Can.SERVICE, Can.REACTIONS, Can.PINS, Can.TOPICS, Can.ROSTERS, Can.LEVELS, Can.HOSTILE,
+        Can.CHANGES, Can.MENTIONS, Can.STRANGERS, Can.SERVICE, Can.REACTIONS, Can.PINS, Can.TOPICS, Can.ROSTERS, Can.LEVELS, Can.HOSTILE,
     }  # fmt: skip
     kind = SlackExport
     group, room = TEAM, GENERAL
@@ -57,6 +57,8 @@ class SlackStage(FileStage):
             joined = {"user": self.handle(post.whom), "subtype": "channel_join", "inviter": self.handle(post.who)}
             return said | joined | {"text": f"<@{self.handle(post.whom)}> has joined the channel"}
         more: dict[str, Any] = {"text": self._written(post.text)}
+        if post.changed:
+            more["edited"] = {"user": said["user"], "ts": f"{post.changed // 1000}.000000"}
         if post.reactions:
             more["reactions"] = [{"name": key, "users": [self.handle(who)], "count": 1} for who, key in post.reactions]
         return said | more

@@ -14,7 +14,7 @@ from grouparchive.platforms.telegram.export import TelegramExport
 
 class TelegramStage(FileStage):
     can = POSTS | {
-        Can.REPLIES, Can.MENTIONS, Can.STRANGERS, Can.SERVICE, Can.REACTIONS, Can.PINS, Can.FILES, Can.LOST_FILES, Can.HOSTILE,
+        Can.CHANGES, Can.REPLIES, Can.MENTIONS, Can.STRANGERS, Can.SERVICE, Can.REACTIONS, Can.PINS, Can.FILES, Can.LOST_FILES, Can.HOSTILE,
     }  # fmt: skip
     kind = TelegramExport
     group = room = GROUP
@@ -49,6 +49,8 @@ class TelegramStage(FileStage):
             "from": NAMES[post.who], "from_id": f"user{NUMBERS[post.who]}",
             "text": [one if one["type"] != "plain" else one["text"] for one in entities], "text_entities": entities,
         }  # fmt: skip
+        if post.changed:
+            item |= {"edited": "2026-03-06T00:00:00", "edited_unixtime": str(post.changed // 1000)}
         if post.reply_to >= 0:
             item["reply_to_message_id"] = post.reply_to + 1
         if post.reactions:

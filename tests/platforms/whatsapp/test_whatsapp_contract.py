@@ -43,7 +43,7 @@ class ChatStage(FileStage):
 
 class DatabaseStage(FileStage):
     can = POSTS | {
-        Can.REPLIES, Can.MENTIONS, Can.STRANGERS, Can.SERVICE, Can.REACTIONS, Can.FILES, Can.LOST_FILES, Can.ROSTERS, Can.LEVELS,
+        Can.CHANGES, Can.DELETIONS, Can.REPLIES, Can.MENTIONS, Can.STRANGERS, Can.SERVICE, Can.REACTIONS, Can.FILES, Can.LOST_FILES, Can.ROSTERS, Can.LEVELS,
     }  # fmt: skip
     kind = WhatsAppDatabase
     group = room = GROUP
@@ -73,13 +73,21 @@ class DatabaseStage(FileStage):
 
     def _message(self, folder: Path, phone: Phone, post: Post) -> None:
         text = post.said(lambda who: f"@{PHONES[who][1:]}")
-        kind = 7 if post.whom else 9 if post.file else 0
+        kind = 15 if post.deleted else 7 if post.whom else 9 if post.file else 0
         row = phone.add(
             "message", chat_row_id=1, from_me=0, key_id=f"K{post.number}", sender_jid_row_id=ROWS[post.who], status=0,
-            timestamp=post.time, message_type=kind, text_data=text or None, sort_id=post.number + 1,
+            timestamp=post.time, message_type=kind, text_data=None if post.deleted else text or None, sort_id=post.number + 1,
         )  # fmt: skip
         for who in dict.fromkeys(who for _, who in post.parts() if who):
             phone.add("message_mentions", message_row_id=row, jid_row_id=ROWS[who])
+        if post.changed:
+            phone.add(
+                "message_edit_info", message_row_id=row, original_key_id=f"K{post.number}", edited_timestamp=post.changed,
+            )  # fmt: skip
+        if post.deleted:
+            phone.add(
+                "message_revoked", message_row_id=row, revoked_key_id=f"K{post.number}", revoke_timestamp=post.time + 1,
+            )  # fmt: skip
         if post.whom:
             phone.add("message_system", message_row_id=row, action_type=12)
             phone.add("message_system_chat_participant", message_row_id=row, user_jid_row_id=ROWS[post.whom])
