@@ -40,6 +40,7 @@ class _Snapshot:
     memberships: list[Membership] = field(default_factory=list)
     bans: list[Ban] = field(default_factory=list)
     time: int = 0
+    firm: int = 0  # older ones do not replace it; 0 where a suspect commit tells the time
 
 
 _Sightings: TypeAlias = dict[Ref, dict[MemberId, Membership]]
@@ -92,7 +93,8 @@ class People:
             case Fact():
                 one.facts.append(record)
             case Roster(channel=channel, time=time):
-                one.begun[channel] = _Snapshot(time=min(time, commit.believed))
+                time = min(time, commit.believed)
+                one.begun[channel] = _Snapshot(time=time, firm=0 if commit.suspect else time)
             case Membership(seen=seen) if seen:
                 one.sightings.append(record)
             case Membership(channel=channel) if channel in one.begun:
@@ -149,10 +151,10 @@ class People:
                 self._facts.propose(person, one.commit, fact)
         sound = self._trust.sound(one.commit)
         for channel, snapshot in one.begun.items():
-            if one.selected:
-                self._snapshots[channel] = snapshot
-                if sound:
-                    self._proofs[channel] = snapshot
+            for told, kept in ((one.selected, self._snapshots), (one.selected and sound, self._proofs)):
+                # An older export may be read after a newer one: who left must not be back with it.
+                if told and (channel not in kept or snapshot.time >= kept[channel].firm):
+                    kept[channel] = snapshot
             if one.commit.suspect:
                 continue
             found = {self._canonical[m.member] for m in snapshot.memberships if m.member in self._canonical}

@@ -78,3 +78,18 @@ def test_a_roster_of_times_to_come_does_not_count_over_later_sightings(made: Any
     made.write([*STRUCTURE, *snapshot(1, 253_402_300_799_999, 1)], time=1_000)
     made.write([*STRUCTURE, *sighting(2, 2, 1_500)], time=2_000)
     assert here(made) == {"@fern1", "@fern2"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations((100, 200, 300))))
+def test_of_whole_rosters_the_newest_counts_in_whatever_order_they_came(made: Any, order: tuple[int, ...]) -> None:
+    people = {100: (1, 2), 200: (1, 2, 3), 300: (1, 3)}
+    for run, time in enumerate(order):
+        made.write([*STRUCTURE, *snapshot(run + 1, time, *people[time])], time=1_000 + run)
+    assert here(made) == {"@fern1", "@fern3"}
+
+
+def test_a_roster_of_a_clock_that_ran_ahead_does_not_outlast_later_ones(made: Any) -> None:
+    made.write([*STRUCTURE, *snapshot(1, 500, 1, 2)], time=1_000)
+    made.write([*STRUCTURE, *snapshot(2, 253_402_300_799_999, 9)], time=253_402_300_799_000)
+    made.write([*STRUCTURE, *snapshot(3, 3_000, 1, 2)], time=3_000)
+    assert here(made) == {"@fern1", "@fern2"}
