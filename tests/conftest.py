@@ -7,7 +7,7 @@ import pytest
 
 from grouparchive.demo.homeserver import Homeserver
 
-pytest.register_assert_rewrite("connector_contract", "connector_stage", "file_contract", "file_stage")
+pytest.register_assert_rewrite("connector_contract", "connector_stage", "file_archive", "file_contract", "file_stage")
 
 
 @pytest.fixture(scope="session")

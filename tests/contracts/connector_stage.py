@@ -176,3 +176,49 @@ class Reading:
     @property
     def events(self) -> list[str]:
         return [record.ref for record in self.of(*EVENTS)]
+
+
+# --- what may happen ---
+
+
+def populate(stage: ConnectorStage, posts: int = 11) -> list[str]:
+    """A bit of life; the refs of the posts in order."""
+    if Can.POSTS not in stage.can:
+        return []
+    made = [stage.post(("ada", "ben")[number % 2], f"post number {number}") for number in range(posts)]
+    if Can.EDITS in stage.can:
+        stage.edit("ada", made[0], "post number 0, better")
+    if Can.REACTIONS in stage.can:
+        stage.react("ben", made[0], "\N{SNOWMAN}")
+    if Can.PINS in stage.can:
+        stage.pin(made[1])
+    return made
+
+
+def texts(run: Reading, beginning: str) -> list[str]:
+    """What was written that begins so, as it came."""
+    return [record.text for record in run.of(Message) if record.text.startswith(beginning)]
+
+
+def say_names(stage: ConnectorStage) -> None:
+    """Names come in by every way that the platform has."""
+    ada, ben, cyd = (stage.mention(who) for who in ("ada", "ben", "cyd"))
+    if Can.POSTS in stage.can:
+        for who in ("ada", "ben"):
+            stage.post(who, "good morning")
+        if Can.MENTIONS in stage.can:
+            other = cyd if Can.STRANGERS in stage.can else ben
+            first = stage.post("ada", f"ask {ben} or {other}, not {ada}!")
+            stage.post("ben", f"{ada}: see below", reply_to=first if Can.REPLIES in stage.can else "")
+    if Can.FILES in stage.can:
+        stage.post("ben", "a file", file=b"some bytes", name=f"from {stage.called('ada')}.txt")
+    if Can.EDITS in stage.can:
+        stage.edit("ada", first, f"ask only {other}")
+    if Can.REACTIONS in stage.can and Can.MENTIONS in stage.can:
+        stage.react("ben", first, "\N{SNOWMAN}")
+    if Can.SERVICE in stage.can:
+        stage.add("ada", "cyd")
+    if Can.TOPICS in stage.can:
+        stage.set_topic(f"write to {ben}")
+    if Can.BANS in stage.can:
+        stage.ban("cyd")

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import file_contract
 import pytest
-from connector_contract import CHECKS, ConnectorContract, applying
+from connector_contract import ConnectorContract
 from connector_stage import Can, ConnectorStage
+from contract_clauses import CHECKS, applying
 from file_stage import FileStage
 
 from grouparchive.platforms import registry

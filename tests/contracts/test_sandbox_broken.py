@@ -9,6 +9,7 @@ from typing import Any
 import connector_contract as reading
 import msgspec
 import pytest
+from contract_clauses import applying
 from sandbox_stages import HANDLES, SandboxConnectorStage
 
 from grouparchive.errors import Damaged, NotFound
@@ -293,5 +294,5 @@ def test_a_record_against_the_rules_is_seen(tmp_path: Path) -> None:
 
 def test_every_check_has_a_breach_that_it_sees() -> None:
     seen = {check for _, check in BROKEN_CONNECTORS} | {reading.records_keep_to_the_schema}
-    checks = set(reading.applying(SandboxConnectorStage.can))
+    checks = set(applying(SandboxConnectorStage.can))
     assert {check.__name__ for check in checks - seen} == set()
