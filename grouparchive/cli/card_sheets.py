@@ -4,9 +4,9 @@ from collections.abc import Iterable, Sequence
 
 from grouparchive.cli.page import esc
 from grouparchive.people.cards import Card
+from grouparchive.people.words import card_line
 
 _ON_A_PAGE = 10
-_KEEP = "Keep this. Who writes to you from me will say this code. Nobody will ask you for it."
 
 CARD_STYLE = """
 .cards { display: grid; grid-template-columns: repeat(auto-fill, 85mm); gap: 0; justify-content: center; }
@@ -20,9 +20,10 @@ CARD_STYLE = """
 """
 
 
-def card_sheets(cards: Iterable[Card]) -> list[str]:
+def card_sheets(cards: Iterable[Card], language: str) -> list[str]:
     """The cards as the insides of sections, a page each."""
-    drawn = [_card(card) for card in cards]
+    keep = esc(card_line(language))
+    drawn = [_card(card, keep) for card in cards]
     pages = (drawn[start : start + _ON_A_PAGE] for start in range(0, len(drawn), _ON_A_PAGE))
     return [_sheet(one) for one in pages]
 
@@ -31,8 +32,8 @@ def _sheet(drawn: Sequence[str]) -> str:
     return f'<div class="cards">\n{"".join(drawn)}</div>\n'
 
 
-def _card(card: Card) -> str:
+def _card(card: Card, keep: str) -> str:
     return (
         f'<div class="one"><p class="number">{card.number}</p><p class="code">{esc(card.code)}</p>'
-        f'<p>{esc(_KEEP)}</p><p class="call">&#9742;</p></div>\n'
+        f'<p>{keep}</p><p class="call">&#9742;</p></div>\n'
     )

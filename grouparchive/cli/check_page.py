@@ -80,9 +80,8 @@ def key_sheet(public: bytes) -> str:
     """The sheet for a co-admin or voucher, as the inside of a section."""
     letters = write_public(public)
     return f"""<h1>To check a message</h1>
-<p>Those who help to bring people back get messages with some lines of letters below, from <code>[check:</code> to
- <code>:check]</code>. By these you can tell whether a message is from us. What is on this sheet is no secret, but it must be
- the right one: take it from a hand that you know.</p>
+<p>Some messages have lines of letters below, from <code>[check:</code> to <code>:check]</code>. By these you can tell whether a
+ message is from us. What is on this sheet is no secret, but it must be the right one: take it from a hand that you know.</p>
 <ol>
 <li>Open the checking page that you were given, on your phone or computer. It needs no network.</li>
 <li>Compare the words at its end with these. If they differ, do not use that page.</li>

@@ -32,6 +32,7 @@ from grouparchive.crypto.slots import SlotRow
 from grouparchive.crypto.words import check_words
 from grouparchive.errors import UsageError
 from grouparchive.people.cards import Cards, read_range
+from grouparchive.people.words import ENGLISH, languages
 
 _MONO = "ui-monospace, Menlo, Consolas, monospace"
 _STYLE = f"""
@@ -74,9 +75,10 @@ _WARNING = (
 @click.command(cls=Command)
 @click.option("-o", "--output", "out", metavar="FILE.html", required=True, help="The page to write.")
 @click.option("--cards", metavar="FROM-TO", help="Instead: neutral cards for members, by their numbers.")
+@click.option("--language", metavar="LANG", default=ENGLISH, help="Of the cards: en, az, ru, tr.")
 @click.option("--checking", is_flag=True, help="Instead: the sheet for those who check messages.")
 @click.pass_context
-def kit(context: click.Context, out: str, *, cards: str | None, checking: bool) -> None:
+def kit(context: click.Context, out: str, *, cards: str | None, language: str, checking: bool) -> None:
     r"""Make sheets to print, for the first hour and for each holder; or cards for members.
 
     Give the share files with --share-file and the recovery file with --key-file; each becomes a sheet for the person who keeps
@@ -96,10 +98,12 @@ def kit(context: click.Context, out: str, *, cards: str | None, checking: bool) 
     """
     run = start(context)
     numbers = read_range(cards) if cards else None
+    if language not in languages():
+        raise UsageError("there are no words in this language", hint=f"There are: {', '.join(languages())}.")
     path = new_file(out, "page")
     run.writing_path()
     if numbers or checking:
-        _handed_out(run, path, numbers, checking=checking)
+        _handed_out(run, path, numbers, language, checking=checking)
         return
     archive = run.open()[0]
     archive_id = archive.archive_id
@@ -126,11 +130,11 @@ def kit(context: click.Context, out: str, *, cards: str | None, checking: bool) 
     run.output.done(sheets=len(sheets))
 
 
-def _handed_out(run: Run, path: Path, numbers: tuple[int, int] | None, *, checking: bool) -> None:
+def _handed_out(run: Run, path: Path, numbers: tuple[int, int] | None, language: str, *, checking: bool) -> None:
     """The page with cards, with the sheet for those who check messages, or with both."""
     reader = run.unlock()[0]
     secrets = roster_secrets(reader)
-    sheets = card_sheets(Cards(secrets["card"], reader.archive_id).cards(*numbers)) if numbers else []
+    sheets = card_sheets(Cards(secrets["card"], reader.archive_id).cards(*numbers), language) if numbers else []
     extra = [key_sheet(invite_public(secrets["invite"]))] if checking else []
     write_new(path, _page([*sheets, *extra], secret=bool(sheets), style=CARD_STYLE).encode())
     count = numbers[1] - numbers[0] + 1 if numbers else 0

@@ -55,6 +55,10 @@ class _Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     voice: str
 
 
+class _Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    keep: str
+
+
 class _Signed(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     how: str
 
@@ -91,6 +95,7 @@ class _Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reminder: _Plain
     consent: _Consent
     call: _Call
+    card: _Card
     signed: _Signed
     check: Check
 
@@ -221,6 +226,11 @@ def call_script(language: str, *, proof: str = "", card: bool = False) -> str:
     line = words.card if card else words.word
     said = _put(line, proof=_value(proof, "private word or the card's code")) if proof else words.voice
     return _put(words.text, proof=said)
+
+
+def card_line(language: str) -> str:
+    """What stands on a card, below its code."""
+    return _language(nearest(language)).card.keep
 
 
 def how_to_check(language: str) -> str:

@@ -8,6 +8,7 @@ const LETTERS = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 const UNSEEN = /[\t-\r >\u0085\u00a0\u00ad\u1680\u180e\u2000-\u200f\u2028\u2029\u202f\u205f\u2060\u3000\ufeff]/gu;
 const HEAD = 205;
 const seen = new Set();
+let latest = "";
 
 // --- bytes -------------------------------------------------------------------------------------------------------------
 
@@ -225,8 +226,8 @@ async function check(text, typed, now) {
   else if (!before.includes(block.link)) verdict = "altered_link";
   else if (!whole && !inside) verdict = "altered";
   else if (after || inside) verdict = "more";
-  else if (seen.has(hex(block.tag))) verdict = "again";
-  else if (own) seen.add(hex(block.tag));
+  else if (seen.has(hex(block.tag)) && latest !== hex(block.tag)) verdict = "again";
+  if (verdict === "genuine") seen.add((latest = hex(block.tag))); // pressing the button twice is no second use
   return { verdict, link: verdict === "genuine" ? block.link : "" };
 }
 
