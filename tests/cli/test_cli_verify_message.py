@@ -359,3 +359,13 @@ def test_secrets_are_not_in_the_page(kept: Machine) -> None:
     assert all(secret.hex() not in out.read_text() for secret in secrets.values())
     shutil.rmtree(kept.profile)
     kept.run("--archive", kept.archive, "verify-message", "--page", kept.folder / "again.html", opened=True)
+
+
+def test_erasing_somebody_and_changing_the_keys_leave_messages_and_cards_as_they_were(kept: Machine) -> None:
+    before = secrets_of(kept)
+    kept.run("forget", HANDLES[3], "--yes", opened=True)
+    kept.run("retain", "1d", "--yes", opened=True)
+    assert secrets_of(kept) == before
+    new = kept.drawer / "new-recovery.txt"
+    kept.run("key", "rotate", "--recovery-file", new, opened=True)
+    assert secrets_of(kept) == before
