@@ -26,24 +26,24 @@ from grouparchive.cli.times import last_moment
 from grouparchive.crypto.members import Pseudonyms
 from grouparchive.errors import UsageError
 from grouparchive.model.facts import PEOPLE, restricts
-from grouparchive.model.records import Fact, Gap, Member, MemberId
+from grouparchive.model.records import Fact, Gap, Known, Member, MemberId
 from grouparchive.platforms.files import Choices, open_box
 from grouparchive.platforms.generic.answers import Words
 from grouparchive.platforms.generic.contacts import ContactsFile
 from grouparchive.platforms.generic.forms import Answer, Form, Trouble
 
 _WORDS: Final = {
-    "answer-unclear": ("answer", "left out: not of the form it should have, or neither yes nor no"),
-    "row-unreadable": ("row", "left out: nothing in it tells who it is about"),
-    "row-empty": ("row", "left out: nothing in it could be used"),
-    "answers-unfinished": ("row", "never sent in: only what protects somebody was taken"),
-    "answers-over": ("row", "whose last day is over or unclear: only what protects somebody was taken"),
-    "date-unclear": ("date", "not understood: say the order with --dates"),
-    "line-too-long": ("line", "left out: far too long"),
-    "members-partial": ("row", "left out: there are too many"),
-    "file-damaged": ("place", "where the file is damaged"),
+    Known.ANSWER_UNCLEAR: ("answer", "left out: not of the form it should have, or neither yes nor no"),
+    Known.ROW_UNREADABLE: ("row", "left out: nothing in it tells who it is about"),
+    Known.ROW_EMPTY: ("row", "left out: nothing in it could be used"),
+    Known.ANSWERS_UNFINISHED: ("row", "never sent in: only what protects somebody was taken"),
+    Known.ANSWERS_OVER: ("row", "whose last day is over or unclear: only what protects somebody was taken"),
+    Known.DATE_UNCLEAR: ("date", "not understood: say the order with --dates"),
+    Known.LINE_TOO_LONG: ("line", "left out: far too long"),
+    Known.TOO_MANY: ("row", "left out: there are too many"),
+    Known.FILE_DAMAGED: ("place", "where the file is damaged"),
 }
-_LIMITS: Final = frozenset({"row-empty", "answers-unfinished", "answers-over"})
+_LIMITS: Final = frozenset({Known.ROW_EMPTY, Known.ANSWERS_UNFINISHED, Known.ANSWERS_OVER})
 _Place = tuple[str, str]
 
 

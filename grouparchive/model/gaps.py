@@ -64,6 +64,9 @@ class Known:
     ADDRESSES_NOT_EXPORTED: ClassVar[str] = "addresses-not-exported"
     CONTACT_UNREADABLE: ClassVar[str] = "contact-unreadable"
     CONTACT_WITHOUT_ADDRESS: ClassVar[str] = "contact-without-address"
+    ANSWER_UNCLEAR: ClassVar[str] = "answer-unclear"
+    ANSWERS_UNFINISHED: ClassVar[str] = "answers-unfinished"
+    ANSWERS_OVER: ClassVar[str] = "answers-over"
     CONTACT_LEFT_OUT: ClassVar[str] = "contact-cards-left-out"
 
     # exports
@@ -71,6 +74,7 @@ class Known:
     FILE_REFUSED: ClassVar[str] = "file-refused"
     FILE_ENCRYPTED: ClassVar[str] = "file-encrypted"
     ROW_UNREADABLE: ClassVar[str] = "row-unreadable"
+    ROW_EMPTY: ClassVar[str] = "row-empty"
     ANSWER_MISSING: ClassVar[str] = "answer-missing"
     ANSWER_UNREADABLE: ClassVar[str] = "answer-unreadable"
     LAYOUT_GUESSED: ClassVar[str] = "layout-guessed"

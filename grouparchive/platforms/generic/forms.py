@@ -19,11 +19,10 @@ from grouparchive.model.facts import CHANNELS, FLAGS, MAX_VALUE, PEOPLE, PURPOSE
 from grouparchive.model.records import FactField, Known
 from grouparchive.platforms.files import Box, Choices
 from grouparchive.platforms.files.addresses import dialled, mail, phone
-from grouparchive.platforms.files.table import Table, heading, lone
+from grouparchive.platforms.files.table import MOST_PEOPLE, Table, cell, heading, lone
 from grouparchive.platforms.generic import answers, dates
 from grouparchive.platforms.generic.columns import columns_of
 
-MOST_ROWS: Final = 200_000
 MOST_LINES: Final = 20
 """So many line numbers are told of one sort of trouble."""
 DAY: Final = 86_400_000
@@ -46,8 +45,13 @@ _UTC: Final = frozenset({"submit date (utc)", "submission time"})
 _MORE: Final = {
     "startlanguage": "language", "language": "language", "sprache": "language", "язык": "language", "dil": "language",
     "time zone": "zone", "timezone": "zone", "zeitzone": "zone", "часовой пояс": "zone", "saat dilimi": "zone",
-    "saat qurşağı": "zone", "element": "matrix", "jabber": "xmpp",
+    "saat qurşağı": "zone", "element": "matrix", "jabber": "xmpp", "e-posta adresi": "mail", "e-poçt ünvanı": "mail",
+    "elektron poçt": "mail", "elektron poçt ünvanı": "mail", "safe hours": "hours", "safe times": "hours",
 }  # fmt: skip
+_AT: Final = re.compile(
+    rf"(?:номер (?:в )?)?({'|'.join(CHANNELS[2:])})(?:[- ](?:number|nummer|numarası|nömrəsi|номер|id|handle|address|adresse|"
+    r"(?:user ?)?name|benutzername|kullanıcı adı|istifadəçi adı))?"
+)
 # Columns that the tools add by themselves, and nobody answered.
 _TOOLS: Final = re.compile(
     r"#|id|(?:response|submission|user|network) id|user display name|start(?: ?date| time| date \(utc\))?|end|ending|tags|"
@@ -145,9 +149,9 @@ class Form:
             BadExport: nothing of the file can be read.
         """
         rows: list[tuple[int, list[str]]] = []
-        for line, cells in self._table.rows(self._note):
-            if len(rows) >= MOST_ROWS:
-                self._note(Known.MEMBERS_PARTIAL, f"line {line:,}")
+        for line, cells in self._table.rows(self._tell):
+            if len(rows) >= MOST_PEOPLE:
+                self._tell(Known.TOO_MANY, f"line {line:,}")
                 break
             if rows or not _no_answers(cells):
                 rows.append((line, cells))
@@ -156,14 +160,14 @@ class Form:
         if place >= 0 and _short(self._table.header[place]) in _UTC:
             zone = UTC
         last = self._places.get("until", -1)
-        self._order = dates.order_of((_cell(cells, last) for _, cells in rows), self._choices.dates)
-        order = dates.order_of((_clock(_cell(cells, place)) for _, cells in rows), self._choices.dates)
+        self._order = dates.order_of((cell(cells, last) for _, cells in rows), self._choices.dates)
+        order = dates.order_of((_clock(cell(cells, place)) for _, cells in rows), self._choices.dates)
         found = []
         for line, cells in rows:
-            said = _clock(_cell(cells, place))
+            said = _clock(cell(cells, place))
             time = dates.millis(said, order, zone) if said and not _NO_TIME.fullmatch(said) else 0
             if time < 0:
-                self._note(Known.DATE_UNCLEAR, f"line {line:,}")
+                self._tell(Known.DATE_UNCLEAR, f"line {line:,}")
             answer = self._answer(line, cells, max(time, 0))
             if answer:
                 found.append(answer)
@@ -175,7 +179,7 @@ class Form:
         where = f"line {line:,}"
         said: list[Said] = []
         for field, place in self._places.items():
-            value = _cell(cells, place)
+            value = cell(cells, place)
             if field in _OWN and field != "adult":
                 continue
             if value and not answers.nobody(value):
@@ -183,23 +187,24 @@ class Form:
                 if found:
                     said.append(found)
                 else:
-                    self._note("answer-unclear", where, field)
+                    self._tell(Known.ANSWER_UNCLEAR, where, field)
         contacts = sorted(((key, value) for field, key, value in said if field == "contact"), key=_first)
-        handle = _printable(_cell(cells, self._places.get("handle", -1)))
+        handle = _printable(cell(cells, self._places.get("handle", -1)))
         native = handle or next((_native(key, value) for key, value in contacts), "")
         if not native:
-            self._note(Known.ROW_UNREADABLE, where)
+            self._tell(Known.ROW_UNREADABLE, where)
             return None
         until = self._until(cells, where)
-        submitted = "submitdate" not in map(_short, self._headings("time")) or _cell(cells, self._places["time"])
+        submitted = "submitdate" not in map(_short, self._headings("time")) or cell(cells, self._places["time"])
         if not submitted:
-            self._note("answers-unfinished", where)
+            self._tell(Known.ANSWERS_UNFINISHED, where)
         elif until < 0:
-            self._note("answers-over", where)
-        if not submitted or until < 0:
-            said = [one for one in said if _restricting(one)]
+            self._tell(Known.ANSWERS_OVER, where)
+        counts = submitted and until >= 0
+        said = said if counts else [one for one in said if _restricting(one)]
         if not said:
-            self._note("row-empty", where)
+            if counts:
+                self._tell(Known.ROW_EMPTY, where)
             return None
         name = "" if handle else self._name(cells)
         return Answer(native=native, known=bool(handle), name=name, said=tuple(said), until=max(until, 0), time=time)
@@ -227,17 +232,17 @@ class Form:
 
     def _until(self, cells: list[str], where: str) -> int:
         """The end of the last day on which the row counts; 0 for ever, -1 where that is over or unclear."""
-        value = _cell(cells, self._places.get("until", -1))
+        value = cell(cells, self._places.get("until", -1))
         if not value:
             return 0
         day = dates.millis(value, self._order, UTC)
         if day < 0:
-            self._note(Known.DATE_UNCLEAR, where)
+            self._tell(Known.DATE_UNCLEAR, where)
         end = day // DAY * DAY + DAY - 1
         return -1 if day < 0 or end <= self._now else end
 
     def _name(self, cells: list[str]) -> str:
-        parts = [_cell(cells, self._places.get(one, -1)) for one in ("name", "first", "last")]
+        parts = [cell(cells, self._places.get(one, -1)) for one in ("name", "first", "last")]
         name = _printable(parts[0] or " ".join(parts[1:]))
         return "" if answers.nobody(name) else name
 
@@ -247,7 +252,7 @@ class Form:
     def _contacts(self) -> bool:
         return any(field.startswith("contact.") for field in self._places)
 
-    def _note(self, code: str, where: str, field: str = "") -> None:
+    def _tell(self, code: str, where: str, field: str = "") -> None:
         trouble = self.trouble.setdefault((code, field), Trouble())
         trouble.count += 1
         if where and len(trouble.lines) < MOST_LINES:
@@ -297,6 +302,8 @@ def _recognised(header: Sequence[str], short: Sequence[str]) -> dict[str, int]:
     by_name = {_letters(field): field for field in FIELDS if field not in _ASKED}
     for place, one in enumerate(header):
         field = by_name.get(_letters(one)) or by_name.get(_letters(_shorter(one))) or _MORE.get(short[place])
+        at = _AT.fullmatch(short[place])
+        field = field or (at[1] if at else None)
         if field:
             found.setdefault(field, place)
     usual = columns_of(short, {})
@@ -331,10 +338,6 @@ def _is_tools(text: str) -> bool:
 
 def _letters(text: str) -> str:
     return re.sub(r"[\W_]", "", text.casefold())
-
-
-def _cell(cells: Sequence[str], place: int) -> str:
-    return cells[place].strip()[: MAX_VALUE * 4] if 0 <= place < len(cells) else ""
 
 
 def _printable(text: str) -> str:
