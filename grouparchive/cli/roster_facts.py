@@ -22,6 +22,8 @@ from grouparchive.errors import UsageError
 from grouparchive.model.attended import Attended
 from grouparchive.model.facts import PEOPLE, parse_setting, restricts, slot_of
 from grouparchive.model.records import Fact, FactField, Member, MemberId
+from grouparchive.platforms.files.addresses import dialled, mail, phone
+from grouparchive.platforms.generic.contacts import ContactsFile
 
 _Naming: TypeAlias = Callable[[str], MemberId]
 _PLACES: Final = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
@@ -41,6 +43,7 @@ UNTIL: Final = click.option(
 @click.option("--source", metavar="NAME", help="The source on whose platform they have this handle.")
 @click.option("--platform", metavar="P", help="The platform, where there is no source for it.")
 @click.option("--origin", metavar="O", default="", help="And the place there, for example a homeserver.")
+@click.option("--by-address", is_flag=True, help="They have no handle: HANDLE is their mail address or phone number.")
 @UNTIL
 @click.pass_context
 def add(
@@ -51,6 +54,7 @@ def add(
     source: str | None,
     platform: str | None,
     origin: str,
+    by_address: bool,
     until: str,
 ) -> None:
     r"""Note something about a person. Needs no secret: it is kept as a proposal until you confirm it.
@@ -60,24 +64,38 @@ def add(
     hours=09:00-17:30 with zone=Asia/Baku when; tier=1..4, language=, voucher=HANDLE, card=NUMBER, same-as=HANDLE, member=yes.
     The word agreed with them is secret: word-file=FILE or word=- (standard input). What protects somebody counts at once:
     do-not-contact=yes, consent.contact=no, minor=yes, hold=yes. Without KEY=VALUE it says that they are a genuine member.
-    What is typed may stay in the history of your shell.
+    What is typed may stay in the history of your shell. Somebody who is in no group can be added all the same.
 
     \b
     Example:
       grouparchive roster add @fern:example.org mail=fern@example.org consent.contact=yes
+      grouparchive roster add moss@example.org --by-address consent.contact=yes hours=18:00-21:00 zone=Asia/Baku
       grouparchive roster add @fern:example.org --source home do-not-contact=yes
     """
     run = start(context)
-    place = place_of(run, source, platform, origin)
     names = Pseudonyms()
     members: dict[MemberId, Member] = {}
+    place: tuple[str, str] | None = None
 
     def person(typed: str) -> MemberId:
-        member = _member(names, *place, typed)
+        nonlocal place
+        place = place or place_of(run, source, platform, origin)
+        return noted(place, typed)
+
+    def noted(where: tuple[str, str], native: str) -> MemberId:
+        member = _member(names, *where, native)
         members[member.id] = member
         return member.id
 
-    who = person(handle)
+    if by_address:
+        # As in an address book, and as whoever answers a form without a handle.
+        native, itself = _address(handle)
+        who = noted((ContactsFile.platform, ContactsFile.origin), native)
+        key = itself.partition("=")[0]
+        if not any(one.partition("=")[0].strip().lower() in {key, f"contact.{key}"} for one in settings):
+            settings = (itself, *settings)
+    else:
+        who = person(handle)
     end = last_moment(until)
     facts = _facts(run, who, settings, person, end) or [
         Fact(member=who, field="member", value="yes", until=end, time=clock())
@@ -316,6 +334,17 @@ def place_of(run: Run, source: str | None, platform: str | None, origin: str) ->
             hint="Name a source with --source NAME, or say --platform and --origin.",
         )
     return places.pop()
+
+
+def _address(typed: str) -> tuple[str, str]:
+    """What somebody without a handle is known by, and the setting that says how to reach them there."""
+    if address := mail(typed):
+        return address.lower(), f"mail={address}"
+    if number := phone(typed):
+        return dialled(number), f"phone={number}"
+    raise UsageError(
+        "this is no mail address and no phone number", hint="Without --by-address it is taken for a handle."
+    )
 
 
 def _member(names: Pseudonyms, platform: str, origin: str, native: str) -> Member:

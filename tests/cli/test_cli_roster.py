@@ -155,6 +155,49 @@ def test_who_is_told_of_by_nobody_yet(kept: Machine) -> None:
     assert people(kept)[ROWAN]["contacts"] == {"phone": "+1 000"}
 
 
+def test_somebody_without_a_handle_is_known_by_an_address(kept: Machine) -> None:
+    add = ["roster", "add", "Quince.Canary@mail.example", "--by-address"]
+    kept.run(*add, "consent.contact=yes", f"voucher={ROWAN}", "--source", "home")
+    kept.run("roster", "add", "tel:+994 50 765 43 21", "--by-address", "do-not-contact=yes")
+    known = people(kept)
+    quince, other = known[MAIL], known["+994507654321"]
+    assert quince["proposals"][:2] == ["mail: Quince.Canary@mail.example", "consent to contact: yes"]
+    assert (quince["group"], other["group"], other["proposals"]) == ("", "", ["phone: +994 50 765 43 21"])
+    assert "do-not-contact" in other["holds"]
+    kept.run("roster", "confirm", MAIL, opened=True)
+    told = summary(kept)
+    assert (told["noted"], told["noted_reachable"], told["members"]) == (2, 1, 11)
+    assert "no mail address and no phone number" in kept.run("roster", "add", "canary", "--by-address", code=2).err
+    kept.run(*add, "mail=other@mail.example")
+    assert people(kept)[MAIL]["proposals"] == ["mail: other@mail.example"]
+
+
+def test_the_summary_tells_what_is_missing(kept: Machine) -> None:
+    word = kept.secret("word.txt", "bramblecanary")
+    kept.run("roster", "set", ROWAN, f"mail={MAIL}", "contact.mail-2=x@mail.example", "signal=+1 000 000", opened=True)
+    kept.run("roster", "set", ROWAN, "consent.contact=yes", f"word-file={word}", f"voucher={FERN}", opened=True)
+    kept.run("roster", "set", FERN, "minor=yes", "card=7", "contact.sandbox=there", opened=True)
+    kept.run("roster", "set", MOSS, f"mail={MAIL}", "do-not-contact=yes", opened=True)
+    kept.run("roster", "add", HANDLES[5], "tier=1")
+    told = summary(kept)
+    wanted = {
+        "members": 11, "reachable": 1, "channels": {"mail": 1, "signal": 1}, "proofs": 2, "vouchers": 1, "minors": 1,
+        "do_not_contact": 1, "expired": 0, "proposals": 1,
+    }  # fmt: skip
+    assert {key: told[key] for key in wanted} == wanted
+    assert (told["consent"], told["noted"]) == ({"yes": 1, "unknown": 10, "no": 0}, 0)
+    shown = kept.run("roster", "list", "--summary", opened=True).out
+    assert shown.startswith(
+        "If everything vanished today: 11 members, 1 reachable outside.\n  by mail: 1\n  by signal: 1\n"
+    )
+    for line in (
+        "consent to be asked: 1 yes, 10 unknown, 0 no", "2 with a word or a card", "1 with somebody who vouches", "1 under age",
+        "1 not to be contacted", "1 proposal to confirm", "on hold: 10, not known whether they agree",
+    ):  # fmt: skip
+        assert line in shown
+    assert not any(one in shown for one in (*HANDLES, *NAMES, MAIL, "bramblecanary"))
+
+
 def test_mistakes_are_told_without_a_handle_or_a_value(kept: Machine, there: World) -> None:
     there.close()
     bare = ["roster", "add", ROWAN, "minor=yes"]

@@ -1,12 +1,17 @@
 """Answers in forms as facts: only what is plain counts."""
 
+from pathlib import Path
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from grouparchive.errors import BadExport
 from grouparchive.model.facts import complaint
+from grouparchive.platforms.files import Choices, open_box
 from grouparchive.platforms.generic import answers
 from grouparchive.platforms.generic.answers import Words
+from grouparchive.platforms.generic.forms import Form
 
 PLAIN = Words()
 
@@ -119,3 +124,61 @@ def test_any_answer_is_read(text: str) -> None:
         found = read(text)
         assert complaint(field, "", found) == ""  # type: ignore[arg-type]
     answers.zone(text), answers.channel(text), PLAIN.number(text), answers.nobody(text)
+
+
+# --- tables --------------------------------------------------------------------------------------------------------------
+
+
+def form(path: Path, data: bytes, columns: dict[str, str] | None = None, *, handles: bool = False) -> Form:
+    path.write_bytes(data)
+    return Form(open_box(path), Choices(columns=columns or {}), words=PLAIN, handles=handles, now=1)
+
+
+@pytest.mark.parametrize(
+    ("heading", "field"),
+    [
+        ("Email Address", "mail"), ("E-Mail-Adresse", "mail"), ("Адрес электронной почты", "mail"), ("E-posta adresi", "mail"),
+        ("E-poçt ünvanı", "mail"), ("Your mail address", "mail"), ("Telefon nömrəsi", "phone"), ("WhatsApp", "whatsapp"),
+        ("Signal number", "signal"), ("Telegram kullanıcı adı", "telegram"), ("consent_contact", "consent.contact"),
+        ("Consent.Republish", "consent.republish"), ("do_not_contact", "do-not-contact"), ("Часовой пояс", "zone"),
+        ("Zeitstempel", "time"), ("Submit Date (UTC)", "time"), ("_submission_time", "time"), ("Sprache", "language"),
+        ("startlanguage. Start language", "language"), ("Ad və soyad", "name"), ("ФИО", "name"), ("Voucher", ""), ("Word", ""),
+        ("Username", ""), ("User ID", ""), ("Consent", ""), ("May I write to you?", ""), ("Member", "name"), ("same-as", ""),
+    ],
+)  # fmt: skip
+def test_headings_of_one_plain_meaning_are_known(tmp_path: Path, heading: str, field: str) -> None:
+    taken = form(tmp_path / "a.csv", f'"{heading}","matrix"\n'.encode()).taken
+    assert taken == {**({field: heading} if field else {}), "matrix": "matrix"}
+
+
+@pytest.mark.parametrize(
+    ("time", "millis"),
+    [
+        ("2026/05/01 2:05:09 PM GMT+4", 1777629909000), ("2026/05/01 2:05:09 AM GMT-3:30", 1777613709000),
+        ("2026-05-01T14:05:09+04:00", 1777629909000), ("2026-05-01T10:05:09.123Z", 1777629909000), ("01.05.2026 10:05:09", 1777629909000),
+        ("1980-01-01 00:00:00", 0), ("soon", 0), ("", 0),
+    ],
+)  # fmt: skip
+def test_times_of_answers(tmp_path: Path, time: str, millis: int) -> None:
+    found = form(tmp_path / "a.csv", f"Timestamp;mail\n{time};fern@lane.example\n".encode())
+    assert [one.time for one in found.answers()] == [millis]
+    assert (("date-unclear", "") in found.trouble) is (time == "soon")
+
+
+@given(
+    st.binary(max_size=400),
+    st.sampled_from([b"mail,consent.contact\n", b"mail;Timestamp;until;signal\n", b"\xff\xfem\0a\0i\0l\0\n\0"]),
+)
+def test_any_bytes_are_answers_or_none(tmp_path_factory: pytest.TempPathFactory, data: bytes, head: bytes) -> None:
+    path = tmp_path_factory.getbasetemp() / "any.csv"
+    try:
+        found = form(path, head + data)
+        answers_ = list(found.answers())
+    except BadExport:
+        return
+    for one in answers_:
+        assert one.native
+        assert one.said
+        for field, key, value in one.said:
+            assert value
+            assert complaint(field, key, value) == ""
