@@ -53,7 +53,7 @@ def check_page(public: bytes) -> str:
     # The data is no script, and must not end its own element.
     packed = json.dumps(data, ensure_ascii=False).replace("<", "\\u003c")
     return f"""{page.head(words.title, _STYLE, script=script)}
-<noscript><p class="card warn">{esc(words.unable)}</p></noscript>
+<p id="unable" class="card warn">{esc(words.unable)}</p>
 <div id="form" hidden>
 <p class="top"><select id="language" aria-label="Language"></select></p>
 <h1 data-say="title"></h1>

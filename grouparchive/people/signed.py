@@ -82,7 +82,7 @@ def sign(
         link: the link in the text, if there is one.
 
     Raises:
-        UsageError: the link does not stand in the text, or the text cannot be signed.
+        UsageError: the link does not stand in the text, or the text cannot be signed, or the address or the moment is none.
     """
     text = f"{message.text}\n\n{how_to_check(language)}"
     bare = canonical(text)
@@ -92,6 +92,8 @@ def sign(
         )
     if link not in bare or bare.count("://") != bool(link) or not link.isascii():
         raise UsageError("the link that is signed is not the one in the text")
+    if not address.strip():
+        raise UsageError("a message is signed for one address, and there is none")
     if not 0 < expires <= LAST_MILLI:
         raise UsageError("the moment at which the message ends is none")
     salt = os.urandom(SALT_SIZE)

@@ -299,6 +299,20 @@ def test_the_page_says_so_when_the_browser_can_do_nothing(page: Page) -> None:
     assert page.seen() == CHECK.unable
 
 
+def test_the_page_says_so_where_no_script_runs(phone: Browser, tmp_path: Path) -> None:
+    phone.call("Emulation.setScriptExecutionDisabled", value=True)
+    try:
+        Page(phone, tmp_path)
+        shown = phone.run("['unable', 'form'].map((id) => document.getElementById(id).offsetHeight > 0)")
+        assert shown == [True, False]
+        assert CHECK.unable in phone.run("document.body.innerText")
+    finally:
+        phone.call("Emulation.setScriptExecutionDisabled", value=False)
+    page = Page(phone, tmp_path)
+    assert phone.run("['unable', 'form'].map((id) => document.getElementById(id).offsetHeight > 0)") == [False, True]
+    assert page.ask(message()) == "genuine"
+
+
 def test_the_page_in_every_language_fits_a_phone(page: Page) -> None:
     assert page.seen("form").startswith("English")
     page.ask(message())

@@ -9,6 +9,9 @@ from targets_crypto import ID, KEY, VAULT
 
 from grouparchive.archive.writers import Public, Request, read_public, read_request
 from grouparchive.crypto import shares, slots
+from grouparchive.crypto.invitation import read_public as read_message_key
+from grouparchive.crypto.invitation import split_message
+from grouparchive.crypto.invitation import write_public as write_message_key
 from grouparchive.crypto.keyfile import read_keys_text, read_slots_block, write_keys_text
 from grouparchive.crypto.signing import Genesis, ManifestEntry
 from grouparchive.crypto.slotrow import SlotRow, is_sound, pack_rows, unpack_rows
@@ -22,9 +25,13 @@ from grouparchive.crypto.statements import (
     verify_statement,
 )
 from grouparchive.crypto.witness import WORDS, read_witness, witness
+from grouparchive.people import words
+from grouparchive.people.cards import read_range
+from grouparchive.people.signed import Signer, check, sign
 
 GENESIS = Genesis(KEY, VAULT.public.data, VAULT.public.data, KEY)
 ENTRY = ManifestEntry("roster", "attended", KEY, ID)
+SIGNER = Signer(secret=KEY, archive_id=ID, campaign_key=KEY)
 STATEMENT = Statement(ID, 2, KEY, 1_700_000_000_000, "attended", ENTRY.encode())
 
 
@@ -49,8 +56,8 @@ def share(number: int) -> bytes:
 
 @target(lambda: share(0), SET.mnemonics[1].encode())
 def share_text(data: bytes) -> None:
-    words = shares.read_share_text(text(data), ID)
-    assert shares.read_share_text(words, ID) == words
+    mnemonic = shares.read_share_text(text(data), ID)
+    assert shares.read_share_text(mnemonic, ID) == mnemonic
     read_slots_block(text(data), ID)
 
 
@@ -85,6 +92,30 @@ def packed_slots(data: bytes) -> None:
 @target(lambda: " ".join(witness(ID, KEY[:16], 3, KEY)).encode(), b"1. ACADemic - 2. acid")
 def witness_text(data: bytes) -> None:
     assert len(read_witness(text(data))) == WORDS
+
+
+def signed_message() -> bytes:
+    message = words.render("link", "ru", link="https://home.example/#/k7", by="3 May")
+    given = {"address": "fern@example.org", "expires": 2**41, "link": "https://home.example/#/k7"}
+    return sign(message, SIGNER, step="link", language="ru", **given).text.encode()  # type: ignore[arg-type]
+
+
+@target(signed_message, b"[check:0:check]")
+def received_message(data: bytes) -> None:
+    found = check(text(data), SIGNER.public, now=1, address="fern@example.org")
+    assert found.good == bool(found.tag)
+    split_message(text(data))
+
+
+@target(lambda: write_message_key(SIGNER.public).encode())
+def message_key(data: bytes) -> None:
+    assert read_message_key(write_message_key(read_message_key(text(data)))) == read_message_key(text(data))
+
+
+@target(b"1-40", b"7")
+def card_numbers(data: bytes) -> None:
+    first, last = read_range(text(data))
+    assert 1 <= first <= last
 
 
 def join_file(data: bytes) -> None:

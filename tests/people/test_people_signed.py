@@ -166,6 +166,11 @@ def test_what_is_not_signed(text: str, link: str, expires: int) -> None:
         )
 
 
+def test_a_message_is_signed_for_somebody() -> None:
+    with pytest.raises(UsageError):
+        sign(Message(subject="s", text="fine"), SIGNER, address=" ", expires=END, step="hello", language="en")
+
+
 def test_a_signer_is_never_shown() -> None:
     assert repr(SIGNER) == "Signer()"
 

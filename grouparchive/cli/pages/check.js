@@ -276,3 +276,4 @@ at("button").addEventListener("click", pressed);
 for (const field of ["message", "address"]) at(field).addEventListener("input", () => { at("result").hidden = true; });
 speak(at("language").value);
 at("form").hidden = false;
+at("unable").hidden = true; // stays where a browser understands none of this, or runs no scripts
