@@ -1,5 +1,6 @@
 """What the commands of `invite` share: which campaign is meant, opened with what is so today; and the ways to its people."""
 
+import datetime as dt
 import hashlib
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -26,7 +27,8 @@ from grouparchive.people.journal import Answers, Journal, answer, answers, answe
 from grouparchive.people.pacing import SMALL, Lane, Lanes
 from grouparchive.people.routes import Route, Router, Way
 from grouparchive.people.sending import Live, Sending
-from grouparchive.people.steps import Letter, Step
+from grouparchive.people.signed import Signer, sign
+from grouparchive.people.steps import Letter, Todo
 from grouparchive.platforms import registry
 from grouparchive.restore import planfile
 from grouparchive.restore.journal import Journal as RestoreJournal
@@ -39,6 +41,7 @@ KIND = click.option(
 )
 WHAT = click.argument("what", metavar="GROUP|PLAN")
 _FOLDER: Final = "campaigns"
+_SIGNED: Final = 2  # waves whose links are signed
 
 
 @dataclass
@@ -211,7 +214,7 @@ def sending(here: Meant, campaign: Campaign, *, wait: bool, paced: bool) -> Iter
             messengers=messengers,
             routes=watch.route,
             places=stack.enter_context(places(here)),
-            letter=lambda step, route: _letter(campaign, step, route),
+            letter=lambda todo: _letter(here, campaign, todo),
             lanes=lanes(campaign, found, journal, people=people, paced=paced),
             wait=wait,
         )
@@ -265,12 +268,30 @@ def _stat(path: Path) -> tuple[int, int] | None:
     return found.st_mtime_ns, found.st_size
 
 
-def _letter(campaign: Campaign, step: Step, route: Route) -> Letter:
+def _letter(here: Meant, campaign: Campaign, todo: Todo) -> Letter:
+    """The words of a text. Those of the first two waves have the means to check a signature: their link is signed."""
+    step, route = todo.step, todo.route
     if step == "invitation":
         raise ValueError("an invitation has no words")
-    given = {"link": campaign.link, "by": campaign.link_until} if step == "link" else {}
-    found = words.render(step, route.language, proof=route.proof if step == "hello" else "", card=route.card, **given)
+    if step != "link":
+        found = words.render(step, route.language, proof=route.proof if step == "hello" else "", card=route.card)
+        return Letter(found.subject, found.text)
+    found = words.render(step, route.language, link=campaign.link, by=campaign.link_until)
+    if todo.invitee.tier <= _SIGNED:
+        signer = Signer(
+            secret=here.secrets["invite"], archive_id=here.archive_id, campaign_key=bytes.fromhex(campaign.key)
+        )
+        found = sign(
+            found, signer, address=route.recipient, expires=_end_of(campaign.link_until), step=step,
+            language=route.language, link=campaign.link,
+        )  # fmt: skip
     return Letter(found.subject, found.text)
+
+
+def _end_of(day: str) -> int:
+    """The last moment of a day, anywhere on earth."""
+    end = dt.datetime.fromisoformat(day).replace(tzinfo=dt.UTC) + dt.timedelta(days=1, hours=12)
+    return round(end.timestamp() * 1000)
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from grouparchive.people.campaign import Campaign, Invitee
 from grouparchive.people.journal import DELIVERED, DOUBTFUL, Answers, Journal, Status, message_key
 from grouparchive.people.pacing import Lanes, Queue
 from grouparchive.people.routes import Route, Routes
-from grouparchive.people.steps import Letter, Round, Step, Todo, next_round
+from grouparchive.people.steps import Letter, Round, Todo, next_round
 
 ATTEMPTS: Final = 3
 """Times that one message of unknown fate is looked up and, when it did not go out, sent again, within one run."""
@@ -111,7 +111,7 @@ class Sending:
     messengers: Mapping[str, Messenger]
     routes: Routes
     places: Callable[[Ref], Ref]
-    letter: Callable[[Step, Route], Letter]
+    letter: Callable[[Todo], Letter]
     lanes: Lanes
     clock: Clock = field(default_factory=WallClock)
     wait: bool = True
@@ -263,7 +263,7 @@ class _Run:
 
     def message(self, todo: Todo) -> PersonalMessage:
         if todo.step != "invitation":
-            words = self.given.letter(todo.step, todo.route)
+            words = self.given.letter(todo)
             return PersonalMessage(
                 key=todo.key, recipient=todo.route.recipient, kind="message", subject=words.subject, text=words.text
             )

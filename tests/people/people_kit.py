@@ -154,7 +154,7 @@ class Campaigning:
                 Sending(
                     journal=journal, live=self.live, stop=self.stop, messengers=messengers or {"post": self.post},
                     routes=self.route, places=lambda ref: ref, lanes=self.lanes(journal, names=names), clock=self.clock,
-                    letter=lambda step, route: Letter(step, f"{step} {route.proof}"), wait=wait,
+                    letter=lambda todo: Letter(todo.step, f"{todo.step} {todo.route.proof}"), wait=wait,
                 )
             )  # fmt: skip
 
