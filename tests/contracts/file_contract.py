@@ -285,7 +285,7 @@ def gaps_are_known_and_explained(stage: FileStage) -> None:
             assert gap.code in known or f"`{gap.code}`" in told, f"nobody explains {gap.code}"
 
 
-@needs(Can.EXPORTS, Can.POSTS)
+@needs(Can.EXPORTS)
 def a_roster_is_whole_or_said_to_be_partial(stage: FileStage) -> None:
     story(stage)
     run = Reading(stage).whole()
