@@ -8,9 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from cli_machine import HANDLES, Done, Machine
+from cli_machine import HANDLES, PASSPHRASE, Done, Machine
 from test_cli_roster import people, summary
 
+from grouparchive.archive.fold import fold
+from grouparchive.archive.reader import Archive
+from grouparchive.crypto.slots import Passphrase
 from grouparchive.demo import scan
 
 FERN, MOSS, REED = "fern.canary@lane.example", "moss.canary@lane.example", "reed.canary@lane.example"
@@ -215,7 +218,13 @@ def test_under_age_and_an_end(kept: Machine) -> None:
     assert "minor" in known[MOSS]["holds"]
     assert (known[REED]["proposals"], known[REED]["holds"]) == ([], ["consent-unknown", "do-not-contact"])
     taken(kept, f"E-mail,Do not contact\n{MOSS},yes\n", "--until", "2999-01-01")
-    assert "do-not-contact" in people(kept)[MOSS]["holds"]
+    year_3000 = 32_503_680_000_000
+    with Archive.open(kept.archive) as archive:
+        view = fold([archive.unlock(Passphrase(PASSPHRASE))], now=year_3000)
+        [fern, moss] = [one for name in (FERN, MOSS) for one, known in view.members.items() if known.native == name]
+        assert view.standing(fern).proposals == ()  # its end has come
+        assert view.standing(moss).facts == {("minor", ""): "yes", ("do-not-contact", ""): "yes"}  # this has none
+        view.close()
 
 
 def test_what_cannot_be_used_is_told_by_its_line_and_never_by_a_name(kept: Machine) -> None:
