@@ -14,6 +14,7 @@ MAGIC: Final = b"SQLite format 3\0"
 _MOST_VALUE: Final = 64 * 1024 * 1024
 _STEPS: Final = 1_000_000
 _MOST_STEPS: Final = 2_000  # times as many: pages that lead in circles would never end
+_BROKEN: Final = (sqlite3.Error, MemoryError, OverflowError, UnicodeError)  # an error's own text may be no text
 
 Row = sqlite3.Row
 
@@ -42,7 +43,7 @@ class SqliteFile:
             if not isinstance(source, Path):
                 self._db.deserialize(source)
             self._prepare()
-        except (sqlite3.Error, MemoryError, OverflowError) as error:
+        except _BROKEN as error:
             self._db.close()
             raise BadExport("this database is damaged, or is none") from error
 
@@ -93,7 +94,7 @@ class SqliteFile:
         for name in names:
             try:
                 described = list(self._db.execute(f'PRAGMA table_xinfo("{name}")'))
-            except sqlite3.Error:
+            except _BROKEN:
                 self.faults += 1
                 continue
             # Hidden columns are computed by whoever wrote the file: they are left alone.
@@ -108,7 +109,7 @@ class SqliteFile:
         try:
             # One by one: of rows asked for together, a damaged page would take the good ones along.
             yield from self._db.execute(query + (f" LIMIT {most}" if most else ""), tuple(values))
-        except (sqlite3.Error, MemoryError, OverflowError):
+        except _BROKEN:
             self.faults += 1
 
 

@@ -397,3 +397,14 @@ def test_of_a_contact_only_whose_it_is_comes_in(phone: Phone, tmp_path: Path) ->
     old = older(tmp_path / "older" / "msgstore.db")
     old_message(old, "A", shared[0], media_wa_type="4", media_name="Ivo Ash")
     assert Read(old.close()).said[0][2] == "<+491709999999>"
+
+
+def test_a_fault_whose_own_words_are_no_text(phone: Phone, tmp_path: Path) -> None:
+    data = phone.close().read_bytes()
+    path = tmp_path / "broken" / "msgstore.db"
+    path.parent.mkdir()
+    path.write_bytes(
+        data.replace(b"TABLE message_system_chat_participant", b"TABLE message_syst\xe7m_chat_participant", 1)
+    )
+    with pytest.raises(BadExport):
+        Read(path)
