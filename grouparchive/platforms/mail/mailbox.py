@@ -151,6 +151,8 @@ class MailBox(FileConnector):
                 lost.update(set(posted.lost))
                 lost[Known.FORMATTING_LEFT_OUT] += posted.unformatted
                 message = posted.message
+                if not (message.text or message.author or message.media):
+                    self._gap(Known.MESSAGE_UNREADABLE, file.name, f"at byte {raw[0]}")
                 if posted.seen and message.time >= seen.get(message.author, 0):
                     seen[message.author] = message.time
                 yield message, self._files(file, raw[0], posted) if posted.files else ()

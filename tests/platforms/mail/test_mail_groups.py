@@ -220,3 +220,11 @@ def test_a_long_word_about_a_group_is_looked_at_once(tmp_path: Path) -> None:
     (group,) = Read(path).groups
     assert time.process_time() - start < 2
     assert group.topic.endswith(" Ask (an address)")
+
+
+@pytest.mark.parametrize("ends", [b"\r", b"\r\r\n", b"\x0b\r"])
+def test_a_list_of_members_with_odd_line_ends(tmp_path: Path, ends: bytes) -> None:
+    takeout(tmp_path / "Takeout")
+    place = next(tmp_path.rglob("members.csv"))
+    place.write_bytes(place.read_bytes().replace(b"\n", ends))
+    assert len(Read(tmp_path / "Takeout").messages) == 3

@@ -190,3 +190,8 @@ def test_the_walk_is_the_same_through_a_window(lines: list[bytes], ahead: int) -
         return [(one.kind, one.start, one.end) if hasattr(one, "start") else one for one in items]
 
     assert places(quick.items) == places(seen.items)  # type: ignore[arg-type]
+
+
+def test_a_mail_that_says_nothing_at_all_is_told(tmp_path: Path) -> None:
+    found = read(tmp_path, mbox(mail(1), mail(2)).replace(b"\n", b"\r"))
+    assert found.faults == {"message-unreadable": 1}
