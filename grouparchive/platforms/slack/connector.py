@@ -209,7 +209,8 @@ class SlackExport(FileConnector):
 
     def _roster(self, channel: Ref, natives: Collection[str]) -> Page:
         _, found, people, _, _ = self._open()
-        members = [one for native in dict.fromkeys(natives) if (one := people.membership(channel, native[:LONGEST]))]
+        named = (native[:LONGEST] for native in dict.fromkeys(natives) if native)
+        members = [one for native in named if (one := people.membership(channel, native))]
         media = []
         if natives is people.known:
             for user in people.present():

@@ -352,7 +352,7 @@ class Talk:
         if said.reactions is NOTHING:
             return
         naming = self._people.id
-        reactions, bad = parts(said.reactions, Reacted)
+        reactions, bad = parts(said.reactions, Reacted, whole=True)
         if bad or len(reactions) > MAX_REACTIONS:
             count = bad + max(len(reactions) - MAX_REACTIONS, 0)
             self._tell(Known.REACTION_UNREADABLE, f"{self._channel}/{ref}", count)
@@ -365,7 +365,7 @@ class Talk:
                     ref=f"{ref}/{key}/{number}",
                     target=ref,
                     time=time,
-                    author=naming(user),
+                    author=naming(user) if user else "",
                     key=key,
                 )
                 for number, user in enumerate(users)

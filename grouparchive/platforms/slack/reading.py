@@ -64,8 +64,12 @@ class Reader:
                         self._tell(Known.FILE_DAMAGED, scope, 1)
 
     def _loose(self, raw: msgspec.Raw, kind: type[_T], scope: str) -> _T | None:
+        lost: list[str] = []
         try:
-            return lenient(bytes(raw), kind)
+            found = lenient(bytes(raw), kind, lost)
         except UNREADABLE:
             self._tell(Known.MESSAGE_UNREADABLE, scope, 1)
             return None
+        if lost:
+            self._tell("message-partly-read", scope, 1)
+        return found

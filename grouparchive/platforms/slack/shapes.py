@@ -158,8 +158,8 @@ def decoder_of_many(kind: Any) -> msgspec.json.Decoder[Any]:
     return msgspec.json.Decoder(list[kind])
 
 
-def part(raw: Raw, kind: type[_T]) -> _T | None:
-    """A part that was left undecoded; None where it is not there. Wrong fields of a struct are left out.
+def part(raw: Raw, kind: type[_T], lost: list[str] | None = None) -> _T | None:
+    """A part that was left undecoded; None where it is not there. Wrong fields of a struct are left out, see `lenient`.
 
     Raises:
         UNREADABLE: it does not have its form at all.
@@ -170,12 +170,12 @@ def part(raw: Raw, kind: type[_T]) -> _T | None:
     try:
         found: _T = decoder(cast("Hashable", kind)).decode(data)
     except UNREADABLE:
-        return lenient(data, kind)
+        return lenient(data, kind, lost)
     return found
 
 
-def parts(raw: Raw, kind: type[_T]) -> tuple[list[_T], int]:
-    """A list that was left undecoded, and how many of its entries cannot be read."""
+def parts(raw: Raw, kind: type[_T], *, whole: bool = False) -> tuple[list[_T], int]:
+    """A list that was left undecoded, and how many of its entries cannot be read, or, with `whole`, not all of them."""
     if raw is NOTHING:
         return [], 0
     found: list[_T] = []
@@ -194,17 +194,20 @@ def parts(raw: Raw, kind: type[_T]) -> tuple[list[_T], int]:
     except UNREADABLE:
         return [], 1
     for row in rows:
+        lost: list[str] = []
         try:
-            one = part(row, kind)
+            one = part(row, kind, lost)
         except UNREADABLE:
             bad += 1
         else:
             found += [] if one is None else [one]
+            bad += whole and bool(lost)
     return found, bad
 
 
-def lenient(data: bytes, kind: type[_T]) -> _T:
-    """A struct of which every field that does not have its form is left out; numbers in the place of text are text.
+def lenient(data: bytes, kind: type[_T], lost: list[str] | None = None) -> _T:
+    """A struct of which every field that does not have its form is left out; numbers in the place of text are text. `lost`
+    takes the names of those that were left out, where they are not null.
 
     Raises:
         UNREADABLE: it is no object.
@@ -225,7 +228,9 @@ def lenient(data: bytes, kind: type[_T]) -> _T:
             if field.type in {str, str | None}:
                 whole[field.name] = _number(raw)
             elif inner and bytes(raw).startswith(b"{"):
-                whole[field.name] = lenient(bytes(raw), inner[0])
+                whole[field.name] = lenient(bytes(raw), inner[0], lost)
+            if lost is not None and not whole.get(field.name) and bytes(raw) != b"null":
+                lost.append(field.name)
     return kind(**whole)
 
 

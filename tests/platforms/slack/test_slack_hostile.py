@@ -32,6 +32,25 @@ def test_wrong_types_lose_only_what_is_wrong(tmp_path: Path) -> None:
     assert [(one.key, one.count) for one in read.of(Reaction)] == [("5", 1), ("+1", 2)]
 
 
+def test_what_has_no_form_is_told(tmp_path: Path) -> None:
+    read = one(
+        tmp_path,
+        {"user": FERN, "ts": ts(1), "text": [{"x": "lost"}]},
+        post(FERN, 2, "users", reactions=[{"name": "+1", "users": {"x": 1}, "count": 1}]),
+        post(FERN, 3, "nobody", reactions=[{"name": "+1", "users": ["", MOSS], "count": 2}]),
+    )
+    assert [one.text for one in read.of(Message)] == ["", "users", "nobody"]
+    assert read.codes["message-partly-read"] == 1
+    assert read.codes["reaction-unreadable"] == 1
+    assert [one.author for one in read.of(Reaction)][1:] == ["", read.id(MOSS)]
+
+
+def test_a_channel_with_a_member_of_no_name(tmp_path: Path) -> None:
+    about = {"channels.json": [{"id": GENERAL, "name": "general", "members": ["", FERN]}]}
+    read = Reading(write(tmp_path / "a.zip", {f"general/{DAY}": [post(FERN, 1, "x")]}, about=about))
+    assert next(one for one in read.of(Roster) if one.channel == GENERAL).members == 1
+
+
 def test_times_that_are_none(tmp_path: Path) -> None:
     odd: list[Any] = ["", "soon", "-5", "1e9", "99999999999999999999", "1772323200,000000", None, {}]
     read = one(tmp_path, *({"user": FERN, "text": f"at {at}", "ts": value} for at, value in enumerate(odd)))
