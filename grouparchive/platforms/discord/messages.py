@@ -113,7 +113,7 @@ class Messages:
                 self._other(one, records, media)
                 continue
             known = written(bytes(one.author))
-            author = known.member if known else ""
+            author = known.member if known else self._nobody(one)
             time = millis(one.timestamp, zone)
             if time is None:
                 time = self._when(one)
@@ -130,7 +130,7 @@ class Messages:
             self._desk.gap(Known.MESSAGE_UNREADABLE, self.channel, "a message without an id")
             return
         time, known = self._when(one), self.people.written(bytes(one.author))
-        author = known.member if known else ""
+        author = known.member if known else self._nobody(one)
         if self.seen.get(author, 0) < time:
             self.seen[author] = time
         if one.isPinned:
@@ -145,6 +145,12 @@ class Messages:
         media += files
         for reacted in one.reactions:
             self._reactions(reacted, one.id, time, records)
+
+    def _nobody(self, one: Item) -> Literal[""]:
+        """Nobody can be made out as who wrote it, and the file does not mean nobody."""
+        if bytes(one.author) not in {b"{}", b"null"}:
+            self._desk.gap("message-partly-read", f"{self.channel}/{one.id}", "who wrote it")
+        return ""
 
     def _message(
         self, one: Item, time: int, author: MemberId | Literal[""], mentioned: list[Who]

@@ -105,3 +105,10 @@ def test_any_damage(tmp_path: Path, noise: bytes, at: int) -> None:
     except (GroupArchiveError, StopIteration):
         return  # its beginning is no such export any more
     valid(taken)
+
+
+def test_an_author_of_no_form_is_told(tmp_path: Path) -> None:
+    odd = [message(1, author="odd"), message(2, "@x", author=[1]), message(3, author=None), message(4)]
+    taken = Taken(write(tmp_path / "a.json", channel(*odd)))
+    assert [bool(one.author) for one in taken.messages] == [False, False, False, True]
+    assert taken.codes["message-partly-read"] == 2
