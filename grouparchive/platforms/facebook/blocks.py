@@ -7,10 +7,12 @@ Where they are not, the order of what is seen is: a line that is nothing but a t
 
 from collections.abc import Iterable, Iterator
 from datetime import tzinfo
+from itertools import repeat
 from typing import Final
 
 import msgspec
 
+from grouparchive.model.records import Known
 from grouparchive.platforms.facebook.dates import local_time
 from grouparchive.platforms.facebook.markup import VOID, attributes, events
 
@@ -43,6 +45,7 @@ _LINE: Final = frozenset(
 _MOST_LINES: Final = 5_000
 _MOST_TEXT: Final = 1_500_000
 _DEPTH: Final = 2_000
+_TIME: Final = 64  # characters
 
 
 class Block(msgspec.Struct):
@@ -62,11 +65,23 @@ class Block(msgspec.Struct):
 
 
 class Page(msgspec.Struct):
-    """A page that was read: its title, and whether anything about it had to be guessed or left out."""
+    """A page that was read: its title, and whether anything about it had to be guessed or left out. `ended`: its end was there;
+    `lost`: so many times stand outside of any block, so a block before each is damaged.
+    """
 
     title: str = ""
     guessed: bool = False
     cut: bool = False
+    ended: bool = False
+    lost: int = 0
+
+    def faults(self) -> Iterator[str]:
+        """Gap codes of what is missing, once it was read."""
+        if self.cut:
+            yield Known.RECORD_TOO_LARGE
+        if not self.ended:
+            yield Known.FILE_DAMAGED
+        yield from repeat(Known.MESSAGE_UNREADABLE, min(self.lost, _MOST_LINES))
 
 
 def blocks(pieces: Iterable[bytes], zone: tzinfo, page: Page, *, marked: bool) -> Iterator[Block]:
@@ -108,6 +123,8 @@ class _Blocks:
             self._line.append(text)
         elif self._block is not None:
             self._page.cut = True
+        elif self._marked and len(text) <= _TIME and len(self._line) < _TIME:
+            self._line.append(text)
 
     def start(self, tag: str, raw: str) -> Iterator[Block]:
         if tag in _LINE:
@@ -117,7 +134,11 @@ class _Blocks:
             part = "title"
         elif raw:
             named = attributes(raw)
-            part = self._enter(frozenset(named.get("class", "").split()))
+            classes = frozenset(named.get("class", "").split())
+            if self._marked and classes & _BLOCK and self._block is not None and self._block.time is not None:
+                self._part = ""  # the next block begins where the end of this one is damaged
+                yield from self._close()
+            part = self._enter(classes)
             if self._block is not None:
                 self._take(self._block, tag, named)
         if tag in VOID:
@@ -147,6 +168,7 @@ class _Blocks:
     def end(self, tag: str) -> Iterator[Block]:
         if tag in _LINE:
             yield from self._break()
+        self._page.ended = self._page.ended or tag == "html"
         for depth in range(len(self._stack) - 1, max(-1, len(self._stack) - 50), -1):
             if self._stack[depth][0] == tag:
                 break
@@ -186,6 +208,7 @@ class _Blocks:
         self._line.clear()
         block = self._block
         if block is None or not line:
+            self._page.lost += bool(line) and local_time(line, self._zone) is not None
             return
         if len(block.lines) > _MOST_LINES:
             self._page.cut = True

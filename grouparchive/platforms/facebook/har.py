@@ -198,8 +198,10 @@ def _answer(entry: _Entry) -> Answer | None:
         host = (address.hostname or "").lower()
     except ValueError:
         return None
+    if not address.scheme:
+        return None
     content = entry.response.content if entry.response else None
-    body = _body(content) if content else b""
+    body = _body(content) if content else None
     if body is None and content and content.text is not None:
         return None
     mime = ((content.mimeType if content else None) or "").split(";")[0].strip().lower()
@@ -209,7 +211,7 @@ def _answer(entry: _Entry) -> Answer | None:
 def _body(content: _Content) -> bytes | None:
     """None where the browser did not keep it, or where it cannot be read."""
     if content.text is None:
-        return None if content.size else b""
+        return b"" if content.size == 0 else None
     if content.encoding != "base64":
         return content.text.encode("utf-8", "replace")
     try:

@@ -15,7 +15,7 @@ from grouparchive.platforms.facebook.blocks import Block, Page, blocks, is_marke
 from grouparchive.platforms.facebook.people import native_of
 from grouparchive.platforms.facebook.posts import Kind, group_told, time_of
 from grouparchive.platforms.facebook.repair import tidy
-from grouparchive.platforms.facebook.rows import Noted, decoded, mending, rows
+from grouparchive.platforms.facebook.rows import Noted, anyhow, decoded, rows
 from grouparchive.platforms.facebook.shapes import Attached, Attachment, Link, Post, Said, Uri, millis
 from grouparchive.platforms.facebook.titles import Groups, plain, told
 from grouparchive.platforms.files import Box, Choices
@@ -66,7 +66,7 @@ class Row(msgspec.Struct, frozen=True, gc=False):
     @property
     def post(self) -> Post:
         """What it says."""
-        return mending(self.raw, shapes.post_decoder)
+        return anyhow(self.raw, shapes.post_decoder)
 
 
 class Own:
@@ -215,8 +215,8 @@ class Own:
     def _blocks(self, name: str) -> Iterator[Block]:
         page = Page()
         yield from blocks(self._box.pieces(name), self._choices.zone, page, marked=is_marked(self._box.head(name)))
-        if page.cut:
-            self._noted(Known.TEXT_CUT, name)
+        for code in page.faults():
+            self._noted(code, name)
 
     # --- posts ------------------------------------------------------------------------------------------------------------
 

@@ -51,6 +51,7 @@ class PageReader:
         self._said: list[str] = []
         self._face = ""
         self.unreadable = 0
+        self.ended = False
 
     def read(self, pieces: Iterator[bytes]) -> None:
         """All of a page."""
@@ -66,6 +67,7 @@ class PageReader:
                     self._start(name, attributes(raw) if raw else {})
                 case "end":
                     self._in_title = False
+                    self.ended = self.ended or name == "html"
                     if name == "a":
                         self._person()
         self._person()

@@ -1,7 +1,7 @@
 """The JSON files of a download, row by row. A damaged file is read as far as it can be, also behind the damage."""
 
 from collections.abc import Callable, Iterator
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 import msgspec
 
@@ -47,12 +47,46 @@ def rows(box: Box, name: str, noted: Noted) -> Iterator[tuple[str, bytes]]:
 
 
 def decoded(raw: bytes, decoder: msgspec.json.Decoder[T], name: str, noted: Noted) -> T | None:
-    """One row as the decoder's type; None, and noted, where it is none."""
+    """One row as the decoder's type, without those of its fields that have a type nobody expects; None, and noted, where
+    nothing is left.
+    """
     try:
         return mending(raw, decoder)
     except UNREADABLE:
-        noted(Known.MESSAGE_UNREADABLE, name)
+        found: T | None = _loosely(raw, decoder.type)
+        noted(Known.MESSAGE_UNREADABLE if found is None else "message-partly-read", name)
+        return found
+
+
+def anyhow(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:
+    """A row that `decoded` gave before, once more.
+
+    Raises:
+        UNREADABLE: it did not.
+    """
+    try:
+        return mending(raw, decoder)
+    except UNREADABLE:
+        found: T | None = _loosely(raw, decoder.type)
+        if found is None:
+            raise
+        return found
+
+
+def _loosely(raw: bytes, kind: Any) -> Any:
+    try:
+        fields = msgspec.json.decode(mended(raw), type=dict[str, msgspec.Raw])
+        known = msgspec.structs.fields(kind)
+    except (*UNREADABLE, TypeError):
         return None
+    whole: dict[str, Any] = {}
+    for field in known:
+        if field.encode_name in fields:
+            try:
+                whole[field.name] = msgspec.json.decode(fields[field.encode_name], type=field.type)
+            except UNREADABLE:
+                continue
+    return kind(**whole) if whole else None
 
 
 def mending(raw: bytes, decoder: msgspec.json.Decoder[T]) -> T:

@@ -47,7 +47,9 @@ class FacebookPage(Captured):
             try:
                 reader.read(html_of(self.box, name) if _MIME.fullmatch(name) else self.box.pieces(name))
             except BadExport:
-                self._gap(Known.FILE_DAMAGED, "", "a saved page")
+                reader.ended = False
+            if not reader.ended:
+                self._gap(Known.FILE_DAMAGED, "", "a saved page that ends early")
             if reader.unreadable:
                 self._gap(Known.ANSWER_UNREADABLE, "", "data in a saved page", count=reader.unreadable)
             if reader.unread_posts:

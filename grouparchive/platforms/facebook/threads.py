@@ -39,7 +39,7 @@ _AT_ONCE: Final = 48 * 1024 * 1024
 
 
 class Head(msgspec.Struct):
-    """What a thread is. `whole`: the list of its people is all there are."""
+    """What a thread is. `whole`: the list of its people is all there are; `unread`: so many of them have no form."""
 
     ref: str
     files: list[str]
@@ -47,6 +47,7 @@ class Head(msgspec.Struct):
     title: str = ""
     private: bool = False
     whole: bool = True
+    unread: int = 0
     kind: str = ""
     first: int = 0
     last: int = 0
@@ -124,11 +125,15 @@ class ThreadReader(FileConnector):
                 head.kind = head.kind or "joinable"
 
     def _participant(self, head: Head, raw: bytes, name: str) -> None:
+        one = None
         if raw[:1] == b'"':
-            text = decoded(raw, shapes.text_decoder, name, self._noted) or ""
+            text = decoded(raw, shapes.text_decoder, name, self._noted)
         else:
             one = decoded(raw, shapes.named_decoder, name, self._noted)
-            text = (one.name or "") if one else ""
+            text = one.name if one else None
+        if text is None:
+            head.unread, head.whole = head.unread + 1, False
+            return
         if tidy(text).strip():
             head.names.append(tidy(text).strip()[:500])
 
@@ -164,6 +169,8 @@ class ThreadReader(FileConnector):
             roster: list[AnyRecord] = [Roster(channel=head.ref, time=self.box.modified, members=len(members))]
             roster += [Membership(channel=head.ref, member=one) for one in members]
             yield Page(records=roster, stamp=f"{head.ref} {head.last}")
+        if head.unread:
+            self._gap("member-unreadable", head.ref, count=head.unread)
         if len(members) < len(head.names):
             self._gap(Known.MEMBERS_PARTIAL, head.ref, "accounts that are gone have no name", limit=True)
         elif not (head.whole and members):
@@ -204,8 +211,8 @@ class ThreadReader(FileConnector):
                     self._gap(Known.MESSAGE_UNREADABLE, "", name)
                 continue
             found.append(block)
-        if page.cut:
-            self._gap(Known.TEXT_CUT, "", name)
+        for code in page.faults():
+            self._gap(code, "", name)
         if page.guessed:
             self._gap(Known.LAYOUT_GUESSED, "", name, limit=True)
         found.sort(key=lambda block: block.time or 0)

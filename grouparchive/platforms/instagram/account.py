@@ -202,8 +202,8 @@ class Account:
     def _blocks(self, name: str) -> Iterator[Block]:
         page = Page()
         yield from blocks(self._box.pieces(name), self._choices.zone, page, marked=is_marked(self._box.head(name)))
-        if page.cut:
-            self._noted(Known.TEXT_CUT, name)
+        for code in page.faults():
+            self._noted(code, name)
 
 
 def _handle(row: Relation) -> tuple[str, int]:
