@@ -88,7 +88,9 @@ class Table:
         self._pieces = pieces
         self.encoding = encoding_of(head, whole=whole)
         self._skip = 0
-        lines = [line.strip("\r") for line in head.decode(self.encoding, "replace").lstrip("\ufeff").split("\n")[:20]]
+        text = head.decode(self.encoding, "replace").lstrip("\ufeff")
+        self._old = "\n" not in text and "\r" in text  # line ends as old spreadsheets for the Mac write them
+        lines = [line.strip("\r") for line in (text.replace("\r", "\n") if self._old else text).split("\n")[:20]]
         self.delimiter = delimiter
         while lines and (not lines[0].strip(" \0,;\t") or re.fullmatch(r"sep=(.)", lines[0])):
             told = re.fullmatch(r"sep=(.)", lines[0])
@@ -128,6 +130,8 @@ class Table:
         pieces = self._pieces()
         if wide:
             pieces = narrowed(pieces, self.encoding)
+        if self._old:
+            pieces = (piece.replace(b"\r", b"\n") for piece in pieces)
         encoding = "utf-8" if wide else self.encoding
         for block in blocks(pieces, LONGEST):
             for number, line in enumerate(block.lines, block.first):

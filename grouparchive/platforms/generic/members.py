@@ -169,6 +169,9 @@ class MembersTable(FileConnector):
             self._gap(Known.DATE_UNCLEAR, group, count=unclear)
         head = self._group(name)
         yield Page(records=[head, Channel(ref=group, group=group, name=name), *roles.values()])
+        if not members:  # never a roster of nobody, which would say that all have left
+            self._gap(Known.MEMBERS_PARTIAL, group, "no line of the table tells of anybody")
+            return
         roster = Roster(channel=group, time=self.box.modified, members=len(members))
         stamp = stamp_of(repr(_fields(row)) for row in rows.values())
         yield Page(records=[roster, *members], stamp=stamp)

@@ -25,6 +25,9 @@ _WANTED: Final = frozenset(
 _LINE: Final = re.compile(
     rb"(?:[A-Za-z0-9_-]{1,64}\.)?([A-Za-z0-9-]{1,64})((?:;(?:\"[^\"]*+\"|[^\":])*+)?):(.*)", re.DOTALL
 )
+_BEGINS: Final = re.compile(
+    rb"[^:]{0,200}(?<![A-Za-z0-9-])(?:BEGIN|FN|N|EMAIL|TEL|IMPP)(?![A-Za-z0-9-])[^:]{0,200}:", re.IGNORECASE
+)
 _ESCAPED: Final = re.compile(r"\\(.)")
 
 Tell = Callable[[str, str], None]
@@ -64,6 +67,8 @@ def cards(box: Box, entry: str, tell: Tell) -> Iterator[Card]:
     for number, line in _unfolded(_lines(box, entry, charset, tell)):
         found = _LINE.fullmatch(line)
         if found is None:
+            if card is not None and _BEGINS.match(line):
+                tell("row-unreadable", f"line {number:,}")
             continue
         name = found[1].decode("ascii").upper()
         if name not in _WANTED:

@@ -146,3 +146,10 @@ def test_an_empty_address_book(tmp_path: Path) -> None:
 def test_what_is_none_is_not_claimed(tmp_path: Path, text: str) -> None:
     assert kind_of(write(tmp_path / "a.vcf", text)) is not ContactsFile
     assert kind_of(write(tmp_path / "a.csv", text)) is not ContactsFile
+
+
+def test_a_line_of_a_card_that_is_damaged_is_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.vcf", card("FN:Fern", "\0TEL:+31205550101", "EMAIL:fern@g.example", "no line of a card"))
+    read = Reading(path)
+    assert [value for _, _, value in told(read)] == ["fern@g.example"]
+    assert read.codes == {"row-unreadable": 1}

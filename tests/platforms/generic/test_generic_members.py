@@ -181,3 +181,15 @@ def test_dates(tmp_path: Path) -> None:
     read = Reading(write(tmp_path / "a.csv", f"handle,joined\n{rows}"))
     assert [one.since for one in read.of(Membership)] == list(values.values())
     assert read.codes == {"date-unclear": 5}
+
+
+def test_line_ends_of_old_spreadsheets(tmp_path: Path) -> None:
+    text = "Username,E-mail\rfern,fern@garden.example\rmoss,\r"
+    for encoding in ("utf-8", "utf-16"):
+        assert [native for native, _ in people(Reading(write(tmp_path / "a.csv", text, encoding)))] == ["fern", "moss"]
+
+
+def test_a_table_of_nobody_says_of_nobody_that_they_left(tmp_path: Path) -> None:
+    read = Reading(write(tmp_path / "a.csv", "Username,Full name,E-mail\n"))
+    assert not read.of(Roster)
+    assert read.codes == {"members-partial": 1}
