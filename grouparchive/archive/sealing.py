@@ -23,7 +23,7 @@ from grouparchive.model.records import Vault
 
 THREADS: Final = 2
 _AHEAD: Final = 6  # segments being sealed at most: what bounds memory when the disk is slow
-_SPOOL_MEMORY: Final = 8 * 1024 * 1024
+_SPOOL_MEMORY: Final = 2 * 1024 * 1024
 
 SEGMENT_KIND: Final[dict[str, str]] = {"content": "segment", "roster": "roster"}
 
