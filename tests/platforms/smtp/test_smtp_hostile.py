@@ -144,9 +144,12 @@ def test_words_smuggled_in_before_encryption_are_not_taken_for_the_servers(paper
         talk.encrypt()
         return "250 late"
 
-    with ScriptedServer(papers.good, STARTTLS=smuggle) as server, opened(papers, server.port) as messenger:
-        with pytest.raises(PlatformError):
-            messenger.send(message())
+    with (
+        ScriptedServer(papers.good, STARTTLS=smuggle) as server,
+        opened(papers, server.port) as messenger,
+        pytest.raises(PlatformError),
+    ):
+        messenger.send(message())
     assert not server.said("AUTH")
     assert not server.said("MAIL")
 
@@ -240,9 +243,12 @@ def test_a_login_in_two_steps_where_there_is_no_other(papers: Papers) -> None:
 
 
 def test_a_server_without_a_login_by_password_is_told_so(papers: Papers) -> None:
-    with ScriptedServer(papers.good, EHLO="250-mail.example.org\r\n250-STARTTLS\r\n250 AUTH XOAUTH2") as server:
-        with opened(papers, server.port) as messenger, pytest.raises(AccountShut, match="no login with a password"):
-            messenger.send(message())
+    with (
+        ScriptedServer(papers.good, EHLO="250-mail.example.org\r\n250-STARTTLS\r\n250 AUTH XOAUTH2") as server,
+        opened(papers, server.port) as messenger,
+        pytest.raises(AccountShut, match="no login with a password"),
+    ):
+        messenger.send(message())
     assert not server.said("AUTH")
 
 
