@@ -124,7 +124,7 @@ def _sender(text: str) -> tuple[Address, str]:
     named = _NAMED.fullmatch(text)
     found = addresses.parse(named["address"] if named else text.strip())
     name = " ".join((named["quoted"] or named["bare"] or "").split()) if named else ""
-    if found is None or found.international or _broken(name) or len(name) > 100:
+    if found is None or found.international or _broken(text) or len(name) > 100:
         raise UsageError(
             "from=... is no sender that every mail server takes",
             hint='It looks like fern@example.org, or "Fern <fern@example.org>"; the part before the @ in plain Latin letters.',

@@ -19,6 +19,7 @@ from grouparchive.platforms.smtp.account import MAIL_ID, Account
 from grouparchive.platforms.smtp.addresses import Address
 
 _MINUTE: Final = 60
+_SEVEN_BIT: Final = SMTP.clone(cte_type="7bit")  # no server on the way need be able to do more
 _LONGEST_SUBJECT: Final = 500
 _ONE_LINE: Final = 200
 _NO_TEXT: Final = frozenset({"Cc", "Zl", "Zp", "Cs"})
@@ -54,7 +55,7 @@ def letter(account: Account, to: Address, *, key: str, subject: str, text: str, 
         f"Message-ID: {message_id(key, account.sender)}",
         *_never_again(account, key),
     ]
-    body = EmailMessage(policy=SMTP)
+    body = EmailMessage(policy=_SEVEN_BIT)
     body.set_content(lines, charset="utf-8")
     return "\r\n".join([*head, ""]).encode() + body.as_bytes()
 
