@@ -20,7 +20,7 @@ from grouparchive.platforms import registry
 
 ROOM_KEYS = "room-keys-file"
 ROOM_KEYS_PASSPHRASE = "room-keys-passphrase-file"  # noqa: S105 - the name of an option
-_PATHS = frozenset({"file", "folder"})
+_PATHS = frozenset({"ca-file", "file", "folder"})
 _LARGEST_KEYS = 256 * 1024 * 1024
 
 
