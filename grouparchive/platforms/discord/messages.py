@@ -149,7 +149,7 @@ class Messages:
     def _nobody(self, one: Item) -> Literal[""]:
         """Nobody can be made out as who wrote it, and the file does not mean nobody."""
         if bytes(one.author) not in {b"{}", b"null"}:
-            self._desk.gap("message-partly-read", f"{self.channel}/{one.id}", "who wrote it")
+            self._desk.gap(Known.MESSAGE_PARTLY_READ, f"{self.channel}/{one.id}", "who wrote it")
         return ""
 
     def _message(

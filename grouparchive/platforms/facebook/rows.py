@@ -54,7 +54,7 @@ def decoded(raw: bytes, decoder: msgspec.json.Decoder[T], name: str, noted: Note
         return mending(raw, decoder)
     except UNREADABLE:
         found: T | None = _loosely(raw, decoder.type)
-        noted(Known.MESSAGE_UNREADABLE if found is None else "message-partly-read", name)
+        noted(Known.MESSAGE_UNREADABLE if found is None else Known.MESSAGE_PARTLY_READ, name)
         return found
 
 

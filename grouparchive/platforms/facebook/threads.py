@@ -170,7 +170,7 @@ class ThreadReader(FileConnector):
             roster += [Membership(channel=head.ref, member=one) for one in members]
             yield Page(records=roster, stamp=f"{head.ref} {head.last}")
         if head.unread:
-            self._gap("member-unreadable", head.ref, count=head.unread)
+            self._gap(Known.MEMBER_UNREADABLE, head.ref, count=head.unread)
         if len(members) < len(head.names):
             self._gap(Known.MEMBERS_PARTIAL, head.ref, "accounts that are gone have no name", limit=True)
         elif not (head.whole and members):

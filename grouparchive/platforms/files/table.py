@@ -138,7 +138,8 @@ class Table:
                 if line is None:
                     tell(Known.LINE_TOO_LONG, f"line {number:,}")
                 elif number > self._skip:
-                    yield number, line.decode(encoding, "replace").replace("\0", "").removesuffix("\r") + "\n"
+                    text = line.decode(encoding, "replace").replace("\0", "").removesuffix("\r")
+                    yield from ((number, f"{part}\n") for part in _apart(text))
             if block.broken:
                 tell(Known.FILE_DAMAGED, "")
 
@@ -188,6 +189,12 @@ def lone(box: Box, pattern: str) -> str:
     """The one file of a box, where its name ends as asked; "" otherwise."""
     names = list(box.entries)
     return names[0] if len(names) == 1 and re.fullmatch(pattern, names[0], re.IGNORECASE | re.DOTALL) else ""
+
+
+def _apart(line: str) -> list[str]:
+    """A line that has ends of another sort in it, outside of cells."""
+    parts = line.split("\r")
+    return parts if all(part.count('"') % 2 == 0 for part in parts) else [line]
 
 
 def _runaway(row: list[str], lines: list[tuple[int, str]]) -> bool:

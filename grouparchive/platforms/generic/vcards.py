@@ -68,7 +68,7 @@ def cards(box: Box, entry: str, tell: Tell) -> Iterator[Card]:
         found = _LINE.fullmatch(line)
         if found is None:
             if card is not None and _BEGINS.match(line):
-                tell("row-unreadable", f"line {number:,}")
+                tell(Known.ROW_UNREADABLE, f"line {number:,}")
             continue
         name = found[1].decode("ascii").upper()
         if name not in _WANTED:

@@ -116,7 +116,7 @@ class SlackExport(FileConnector):
             group = self._group(found, teams, places)
             self._stamp = people.stamp()
             # Not the file's own time, which a copy of it does not keep: who was seen since counts over an older list.
-            told = max(people.latest(), layout.newest(found.days.values()))
+            told = max(people.latest(), layout.newest(self.box, found.days.values()))
             self._exported = min(told or self.box.modified, self.box.modified)
             names = {ref: _called(place) for ref, place in places.items()}
             self._known = group, found, people, places, Markup(people.id, names)

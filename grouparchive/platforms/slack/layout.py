@@ -1,4 +1,5 @@
-"""Where things lie in a Slack export: in a zip or a folder, at its root or in a folder or two. Looks at names only.
+"""Where things lie in a Slack export: in a zip or a folder, at its root or in a folder or two. Looks at names only,
+but for the newest message.
 
 Official exports hold no files. slackdump and slack-advanced-exporter put them beside, under `__uploads/ID/NAME` or
 `CHANNEL/attachments/ID-NAME`, and members' pictures under `__avatars/ID/NAME`.
@@ -6,9 +7,10 @@ Official exports hold no files. slackdump and slack-advanced-exporter put them b
 
 import re
 from collections.abc import Iterable
-from datetime import UTC, datetime
+from contextlib import suppress
 from typing import Final
 
+from grouparchive.errors import BadExport
 from grouparchive.model.records import Ref
 from grouparchive.platforms.files.box import Box
 
@@ -17,6 +19,7 @@ USERS: Final = ("users.json", "org_users.json")
 DEEPEST: Final = 2  # folders above the export
 
 _DAY: Final = re.compile(r"([^/]+)/([0-9]{4}-[0-9]{2}-[0-9]{2})\.json")
+_TS: Final = re.compile(rb'"ts": ?"(\d{9,12})\.')
 _FILE: Final = re.compile(r"(?:__uploads|(?:[^/]+/)?attachments)/(F[A-Z0-9]{6,20})[-/][^/]+")
 _FACE: Final = re.compile(r"__avatars/([UWB][A-Z0-9]{2,20})/[^/]+")
 _TITLE: Final = re.compile(
@@ -71,14 +74,16 @@ def found(box: Box) -> bool:
     return False
 
 
-def newest(days: Iterable[list[str]]) -> int:
-    """The end of the last day that has a message, in milliseconds; 0 where none has."""
-    last = max((one[-1][-15:-5] for one in days if one), default="")
-    try:
-        day = datetime.fromisoformat(last).replace(tzinfo=UTC)
-    except ValueError:  # none, or no day that there is
-        return 0
-    return int(day.timestamp() * 1000) + 86_400_000
+def newest(box: Box, days: Iterable[list[str]]) -> int:
+    """When the newest message was written, in milliseconds; 0 where there is none. Looks at the files of the last day only."""
+    ends = [one[-1] for one in days if one]
+    last = max((entry[-15:-5] for entry in ends), default="")
+    found = 0
+    for entry in ends:
+        if entry[-15:-5] == last:
+            with suppress(BadExport):
+                found = max(found, *(int(ts) for piece in box.pieces(entry) for ts in _TS.findall(piece)), 0)
+    return found * 1000
 
 
 def title(box: Box, root: str) -> str:

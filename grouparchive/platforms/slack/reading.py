@@ -71,5 +71,5 @@ class Reader:
             self._tell(Known.MESSAGE_UNREADABLE, scope, 1)
             return None
         if lost:
-            self._tell("message-partly-read", scope, 1)
+            self._tell(Known.MESSAGE_PARTLY_READ, scope, 1)
         return found
