@@ -84,7 +84,7 @@ def _names(run: Run, names: tuple[str, ...], *, everything: bool) -> tuple[str, 
     if everything and names:
         raise UsageError("either name sources, or say --all")
     if everything:
-        names = tuple(run.profile.sources())
+        names = tuple(name for name in run.profile.sources() if _has_groups(run, name))
         if not names:
             raise UsageError(
                 "there is no source on this machine yet", hint="Add one with: grouparchive source add NAME PLATFORM ..."
@@ -94,6 +94,14 @@ def _names(run: Run, names: tuple[str, ...], *, everything: bool) -> tuple[str, 
     for name in names:
         run.profile.source_file(name)
     return tuple(dict.fromkeys(names))
+
+
+def _has_groups(run: Run, name: str) -> bool:
+    """Is there anything to back up in a source? One that cannot be read is tried, so that its fault is told."""
+    try:
+        return registry.load(run.profile.source_file(name).platform).has_groups
+    except GroupArchiveError:
+        return True
 
 
 def _back_up(run: Run, name: str) -> Summary:
@@ -229,6 +237,8 @@ def status(context: click.Context) -> None:
     _tell_archive(run, archive, run.archive_paths[0])
     rows = []
     for name, kept in run.profile.each_source():
+        if not _has_groups(run, name):
+            continue
         last = run.profile.last_run(name)
         days = due_days(kept.options.get("due", ""))
         due = ((last.fed if last else 0) or int(time.time() * 1000)) + days * _DAY if days else 0

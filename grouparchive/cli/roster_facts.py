@@ -22,6 +22,7 @@ from grouparchive.errors import UsageError
 from grouparchive.model.attended import Attended
 from grouparchive.model.facts import PEOPLE, parse_setting, restricts, slot_of
 from grouparchive.model.records import Fact, FactField, Member, MemberId
+from grouparchive.platforms import registry
 from grouparchive.platforms.files.addresses import dialled, mail, phone
 from grouparchive.platforms.generic.contacts import ContactsFile
 
@@ -327,7 +328,9 @@ def place_of(run: Run, source: str | None, platform: str | None, origin: str) ->
         _must_be_plain(platform, "the platform")
         _must_be_plain(origin, "the origin")
         return platform, origin
-    places = {(kept.platform, kept.origin) for _, kept in run.profile.each_source()}
+    places = {
+        (kept.platform, kept.origin) for _, kept in run.profile.each_source() if registry.load(kept.platform).has_groups
+    }
     if len(places) != 1:
         raise UsageError(
             "on which platform is this person?",

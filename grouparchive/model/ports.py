@@ -230,12 +230,13 @@ class Check(msgspec.Struct, frozen=True, kw_only=True):
 
 class Platform(Protocol):
     """What the registry holds (entry point group `grouparchive.platforms`). `paces`: the kinds of `PersonalMessage` that its
-    messenger carries, and how fast.
+    messenger carries, and how fast. `has_groups`: is there anything to back up, or does it only carry messages?
     """
 
     name: ClassVar[str]
     options: ClassVar[Mapping[str, Option]]
     paces: ClassVar[Mapping[Literal["invitation", "message"], Pace]]
+    has_groups: ClassVar[bool]
 
     def check(self, source: Source) -> Check:
         """Try the credential, read-only."""

@@ -42,6 +42,7 @@ class FilePlatform:
         "dates": Option(help="the order of day, month and year where the files do not show it: dmy, mdy or ymd"),
     }
     paces: ClassVar[Mapping[Literal["invitation", "message"], Pace]] = {}
+    has_groups: ClassVar[bool] = True
 
     def __init__(self, name: str, formats: Iterable[type[FileConnector]]) -> None:
         self.name = name  # type: ignore[misc]

@@ -23,6 +23,7 @@ class MatrixPlatform:
     }
     # Synapse lets one account invite 0.3 people a second; half of this pause stays under that.
     paces: ClassVar[Mapping[Literal["invitation", "message"], Pace]] = {"invitation": Pace(pause=7, days=(2000,))}
+    has_groups: ClassVar[bool] = True
 
     def check(self, source: Source) -> Check:
         """Try the credential, read-only. See `check.check`."""

@@ -24,6 +24,7 @@ class SandboxPlatform:
         "invitation": Pace(pause=0, days=(1_000_000,)),
         "message": Pace(pause=0, days=(1_000_000,)),
     }
+    has_groups: ClassVar[bool] = True
 
     def check(self, source: Source) -> Check:
         """Look at the sandbox."""

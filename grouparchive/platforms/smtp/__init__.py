@@ -35,6 +35,7 @@ class SmtpPlatform:
     paces: ClassVar[Mapping[Literal["invitation", "message"], Pace]] = {
         "message": Pace(pause=60, days=(50, 50, 60, 70, 80, 90, 100, 150))
     }
+    has_groups: ClassVar[bool] = False
 
     def check(self, source: Source) -> Check:
         """Log in and out, sending nothing. See `check.check`."""
