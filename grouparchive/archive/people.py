@@ -40,7 +40,7 @@ class _Snapshot:
     memberships: list[Membership] = field(default_factory=list)
     bans: list[Ban] = field(default_factory=list)
     time: int = 0
-    firm: int = 0  # older ones do not replace it; 0 where a suspect commit tells the time
+    firm: int = 0  # its time; 0 where a suspect commit tells it: such a one is not held to be older than another
 
 
 _Sightings: TypeAlias = dict[Ref, dict[MemberId, Membership]]
@@ -153,7 +153,7 @@ class People:
         for channel, snapshot in one.begun.items():
             for told, kept in ((one.selected, self._snapshots), (one.selected and sound, self._proofs)):
                 # An older export may be read after a newer one: who left must not be back with it.
-                if told and (channel not in kept or snapshot.time >= kept[channel].firm):
+                if told and (channel not in kept or not snapshot.firm or snapshot.firm >= kept[channel].firm):
                     kept[channel] = snapshot
             if one.commit.suspect:
                 continue

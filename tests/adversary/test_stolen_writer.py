@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -200,7 +201,7 @@ class Garden:
 
     def forged(self) -> Iterator[AnyRecord]:
         ids = {handle: f"{number:032x}" for number, handle in enumerate((ROWAN, FERN, MOSS, *THIEVES), 1)}
-        yield Roster(channel=self.group, time=1, members=len(ids))
+        yield Roster(channel=self.group, time=int(time.time() * 1000), members=len(ids))
         for handle, id_ in ids.items():
             yield Membership(channel=self.group, member=id_, level=100, since=1)
             yield Member(id=id_, platform="sandbox", origin=self.world.origin, native=handle)
