@@ -55,6 +55,27 @@ class _Call(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     voice: str
 
 
+class SheetWords(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What stands on a sheet with people to call, besides the script."""
+
+    title: str
+    how: str
+    told: str
+    yes: str
+    no: str
+    never: str
+    hours: str
+    here: str
+    unknown: str
+    language: str
+    ways: str
+    known: str
+    say: str
+    script: str
+    line: str
+    warning: str
+
+
 class _Card(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     keep: str
 
@@ -95,6 +116,7 @@ class _Language(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     reminder: _Plain
     consent: _Consent
     call: _Call
+    sheet: SheetWords
     card: _Card
     signed: _Signed
     check: Check
@@ -110,6 +132,7 @@ _TAKES: Final[dict[str, frozenset[str]]] = {
     "call.text": frozenset({"proof"}),
     "call.word": frozenset({"proof"}),
     "call.card": frozenset({"proof"}),
+    "sheet.warning": frozenset({"proof"}),
 }
 """What each text must hold, exactly once each; all others hold no placeholder."""
 
@@ -222,10 +245,25 @@ def call_script(language: str, *, proof: str = "", card: bool = False) -> str:
     Raises:
         UsageError: the proof is malformed.
     """
+    return _put(_language(nearest(language)).call.text, proof=call_proof(language, proof=proof, card=card))
+
+
+def call_proof(language: str, *, proof: str = "", card: bool = False) -> str:
+    """The line of `call_script` by which a voucher is believed. Arguments and errors as there."""
     words = _language(nearest(language)).call
     line = words.card if card else words.word
-    said = _put(line, proof=_value(proof, "private word or the card's code")) if proof else words.voice
-    return _put(words.text, proof=said)
+    return _put(line, proof=_value(proof, "private word or the card's code")) if proof else words.voice
+
+
+def sheet_script(language: str, *, warning: bool) -> str:
+    """What a voucher says to each person on a sheet; by what they are believed stands beside each number."""
+    words = _language(nearest(language))
+    return _put(words.sheet.warning if warning else words.call.text, proof=words.sheet.line)
+
+
+def sheet_words(language: str) -> SheetWords:
+    """What else stands on the sheet."""
+    return _language(nearest(language)).sheet
 
 
 def card_line(language: str) -> str:

@@ -5,6 +5,7 @@ import re
 import string
 from importlib import resources
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -36,6 +37,9 @@ def every(language: str) -> dict[str, str]:
     said["call"] = words.call_script(language)
     said["call with word"] = words.call_script(language, proof="blue kettle")
     said["call with card"] = words.call_script(language, proof="7G0B-N2ZH", card=True)
+    said["sheet script"] = words.sheet_script(language, warning=False)
+    said["sheet script of a warning"] = words.sheet_script(language, warning=True)
+    said |= {f"sheet {key}": text for key, text in msgspec.structs.asdict(words.sheet_words(language)).items()}
     said["card"] = words.card_line(language)
     said["how"] = words.how_to_check(language)
     return said
