@@ -54,6 +54,14 @@ Routes: TypeAlias = Callable[[MemberId], Route | None]
 """routes(member): how to reach somebody now; None where no way leads to them."""
 
 
+def contacts(facts: Mapping[tuple[str, str], str], handles: Iterable[Member]) -> dict[str, str]:
+    """The addresses of somebody by channel, as a person would try them: first the one that they wished for."""
+    found = {one.platform: one.native for one in handles if one.platform in _NUMBERS and one.native.startswith("+")}
+    found |= {key: value for (name, key), value in facts.items() if name == "contact" and value}
+    order = dict.fromkeys((facts.get(("channel", ""), ""), *_BY_HAND, *sorted(found)))
+    return {channel: found[channel] for channel in order if channel in found}
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Router:
     """Finds the way to a person.
@@ -77,9 +85,9 @@ class Router:
             facts: what counts about them, by field and key.
             handles: who they are on which platform.
         """
+        handles = tuple(handles)
         addresses = {one.platform: one.native for one in handles}
-        elsewhere = {name: native for name, native in addresses.items() if name in _NUMBERS and native.startswith("+")}
-        elsewhere |= {key: value for (name, key), value in facts.items() if name == "contact" and value}
+        elsewhere = contacts(facts, handles)
         addresses |= elsewhere
         ways: list[tuple[Way, Literal["invitation", "message"]]] = (
             [(self.inviting, "invitation")] if self.inviting else []
@@ -91,8 +99,7 @@ class Router:
         if known is not None:
             way, kind = known
             return self._route(facts, way.name, f"{way.name}/{kind}", kind, way.channel, addresses[way.channel])
-        order = (wished, *_BY_HAND, *sorted(elsewhere))
-        channel = next((one for one in order if one in elsewhere), "")
+        channel = next(iter(elsewhere), "")
         if channel or facts.get(("voucher", "")):
             return self._route(facts, BY_HAND, "", "message", channel, elsewhere.get(channel, ""))
         return None

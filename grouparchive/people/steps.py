@@ -125,12 +125,13 @@ def _texts(  # noqa: PLR0917 - one caller
         return Todo(message_key(campaign, invitee.member, step), invitee, step, "", route)
 
     first = todo("warning" if campaign.kind == "warning" else "hello")
-    if journal.status(first.key) in OPEN:
+    by_voice = journal.status(first.key) in OPEN and bool(answers.said(invitee.member, "by-hand"))
+    if journal.status(first.key) in OPEN and not by_voice:
         if first.step == "hello" and not route.proof:  # nothing would tell them that it is not the attacker who writes
-            counts["by-hand"] += not answers.said(invitee.member, "by-hand")
+            counts["by-hand"] += 1
             return [], []
         return [first], []
-    if campaign.kind == "warning" or journal.status(first.key) not in DELIVERED:
+    if campaign.kind == "warning" or not (by_voice or journal.status(first.key) in DELIVERED):
         return [], []
     if answers.said(invitee.member, "replied"):
         link = todo("link")
@@ -138,7 +139,7 @@ def _texts(  # noqa: PLR0917 - one caller
             counts["waiting"] += 1
         return [], [link] if journal.status(link.key) in OPEN and campaign.link else []
     reminder = todo("reminder")
-    if journal.status(reminder.key) not in OPEN:
+    if by_voice or journal.status(reminder.key) not in OPEN:  # there is no message to remind them of
         return [], []
     due = journal.time(first.key) + REMIND_AFTER <= now
     counts["waiting"] += not due

@@ -113,6 +113,18 @@ def test_a_server_that_is_away_now_and_then(tmp_path: Path) -> None:
     assert sorted(group.post.whom) == sorted(f"{at}@example.org" for at in range(60))
 
 
+def test_who_was_told_by_voice_gets_no_first_message_and_the_link_once_they_said_yes(tmp_path: Path) -> None:
+    group = Campaigning(tmp_path, crowd(4), kind="invitation", link="https://example.org/x", link_until="2027-01-01")
+    group.proof = ""  # it was said by voice, and is spent
+    group.answer("by-hand", 0, 1)
+    group.answer("replied", 0)
+    report = group.send()
+    assert (report.sent, report.by_hand) == (1, 2)
+    assert [(message.recipient, message.subject) for _, message in group.post.delivered] == [("0@example.org", "link")]
+    group.clock.at += REMIND_AFTER + DAY
+    assert group.send().sent == 0
+
+
 def test_an_invitation_by_text_goes_step_by_step(tmp_path: Path) -> None:
     group = Campaigning(tmp_path, crowd(6), kind="invitation", link="https://example.org/x", link_until="2027-01-01")
     assert group.send().sent == 6
