@@ -14,6 +14,7 @@ from grouparchive.cli.app import Command, Family
 from grouparchive.cli.campaigns import KIND, WHAT, Meant, lanes, meant, router, routes
 from grouparchive.cli.files import read_bounded
 from grouparchive.cli.invite_send import mark, pause, revoke, send, status
+from grouparchive.cli.invite_sheets import sheets
 from grouparchive.cli.output import Output, duration
 from grouparchive.cli.surroundings import Opened, start
 from grouparchive.errors import UsageError
@@ -46,7 +47,7 @@ def invite() -> None:
     """
 
 
-for _command in (send, status, mark, pause, revoke):
+for _command in (send, status, mark, sheets, pause, revoke):
     invite.add_command(_command)
 
 

@@ -8,6 +8,7 @@ from grouparchive.archive.writer import clock
 from grouparchive.cli import holds
 from grouparchive.cli.app import Command
 from grouparchive.cli.campaigns import KIND, WHAT, Meant, meant, sending
+from grouparchive.cli.invite_sheets import on_sheet
 from grouparchive.cli.output import many
 from grouparchive.cli.roster_facts import Statement
 from grouparchive.cli.surroundings import start
@@ -36,6 +37,7 @@ _WORDS: dict[str, Word] = {
     "told": "by-hand",
     "back": "back",
 }
+_BY_SHEET = frozenset({"told", "replied", "never"})  # whoever is marked so by a sheet was told by a person
 _STOP_AT = 5  # addresses that give mail back, in one campaign
 
 
@@ -171,30 +173,31 @@ def status(context: click.Context, what: str, kind: str | None) -> None:
 @WHAT
 @click.argument("people", nargs=-1, required=True, metavar="PERSON...")
 @KIND
+@click.option("--sheet", metavar="CODE", help="PERSON is then a number on the printed sheets with this code.")
 @click.option("--as", "word", type=click.Choice(list(_WORDS)), required=True, help="What is known of them.")
 @click.pass_context
-def mark(context: click.Context, *, what: str, people: tuple[str, ...], kind: str | None, word: str) -> None:
+def mark(
+    context: click.Context, *, what: str, people: tuple[str, ...], kind: str | None, sheet: str | None, word: str
+) -> None:
     r"""Note what you know of people: that they answered, want no more, or were told by somebody.
 
     replied: they get the link. never: they are not written to again, in this campaign or another one. told: somebody told them
     by hand. bounced: their address gives mail back. back: they are in the group again. complaint: as never, and all stops.
-    A running `invite send` takes it in before its next message.
+    A running `invite send` takes it in before its next message. With --sheet, people are the numbers on a sheet of `invite
+    sheets`: they count as told, and their words and codes as said.
 
     \b
     Example:
       grouparchive invite mark way-back.plan @fern:example.org --as replied
+      grouparchive invite mark way-back.plan --sheet K7Q2MX 1 3 4 --as told
     """
     run = start(context)
     here = meant(run, what, kind)
     campaign = here.load()
-    known = {one.member for one in campaign.invitees}
-    members = [here.opened.view.canonical(here.opened.person(one, "one of the people named")) for one in people]
-    if strangers := sum(one not in known for one in members):
-        raise UsageError(
-            f"{strangers:,} of those named are not in this campaign; nothing was noted",
-            hint="`grouparchive roster list` shows who is in the group.",
-        )
+    members = on_sheet(here, campaign, sheet, people) if sheet else _named(here, campaign, people)
     path = answers_path(here.path)
+    if sheet and word in _BY_SHEET:
+        answer(path, campaign, "by-hand", members)
     answer(path, campaign, _WORDS[word], members)
     if word in {"never", "complaint"}:
         _state(here, [(one, "do-not-contact", "yes") for one in members])
@@ -202,6 +205,8 @@ def mark(context: click.Context, *, what: str, people: tuple[str, ...], kind: st
         answer(path, campaign, "complaints")
     if here.answers(campaign).count("bounced") >= _STOP_AT and word == "bounced":
         answer(path, campaign, "bounces")
+    if sheet and word in _BY_SHEET and here.plan is not None:  # a warning says no word
+        _take_back(here, members)
     run.output.line(f"Noted of {len(members):,} people.")
     run.output.done(marked=len(members))
 
@@ -259,6 +264,17 @@ def revoke(context: click.Context, what: str, people: tuple[str, ...], kind: str
     run.output.done(revoked=taken, left=left)
 
 
+def _named(here: Meant, campaign: Campaign, people: tuple[str, ...]) -> list[MemberId]:
+    known = {one.member for one in campaign.invitees}
+    members = [here.opened.view.canonical(here.opened.person(one, "one of the people named")) for one in people]
+    if strangers := sum(one not in known for one in members):
+        raise UsageError(
+            f"{strangers:,} of those named are not in this campaign; nothing was noted",
+            hint="`grouparchive roster list` shows who is in the group.",
+        )
+    return members
+
+
 # --- what the owner states -------------------------------------------------------------------------------------------------
 
 
@@ -270,7 +286,11 @@ def _spend(here: Meant, campaign: Campaign) -> None:
             for one in campaign.invitees
             if journal.status(message_key(campaign, one.member, "hello")) in {"sent", "already", "begun", "doubt"}
         ]
-    facts = [(member, here.facts(member)) for member in said]
+    _take_back(here, said)
+
+
+def _take_back(here: Meant, members: list[MemberId]) -> None:
+    facts = [(member, here.facts(member)) for member in members]
     spent: list[tuple[MemberId, FactField, str]] = [
         (member, "word" if known.get(("word", "")) else "card", "")
         for member, known in facts
