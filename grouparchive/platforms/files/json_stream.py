@@ -64,7 +64,9 @@ class Opened(msgspec.Struct, frozen=True):
 
 
 class End(msgspec.Struct, frozen=True):
-    """Reading ended at byte `at`. `truncated`: the document, or the source, ended before it should have."""
+    """Reading ended at byte `at`. `truncated`: the document, or the source, ended before it should have, also where more
+    follows behind its last bracket.
+    """
 
     at: int
     truncated: bool
@@ -78,7 +80,8 @@ class JsonStream(Generic[T]):
 
     Args:
         pieces: the document's bytes; `BadExport` from it counts as its end. They may begin in the middle of a larger document:
-            reading stops after the first value.
+            reading stops after the first value; what
+            follows it is looked at only where a path leads below the document itself.
         paths: the arrays wanted. () is the document itself.
         decode: from the bytes of a JSON list to its elements; raises one of `UNREADABLE` for what it does not take.
         mend: makes bytes that cannot be decoded decodable where that loses nothing; tried before an element is lost.
@@ -122,6 +125,8 @@ class JsonStream(Generic[T]):
             yield from self._value((), sure=True)
             if window.position == start and not self._over:
                 yield Lost((), start, window.left, "malformed", where="between")
+            elif not self._over and self._paths not in {(), ((),)} and window.white() >= 0:
+                self._truncated = True  # a bracket too many: more stands behind what looked like the end
         at = window.base + len(window.data) if self._over else window.position
         yield End(at, truncated=self._truncated or window.broken is not None)
 

@@ -291,3 +291,10 @@ def test_no_damage_breaks_it(noise: bytes, at: int, layout: dict[str, Any], bloc
     data = document(4, layout)
     read(data[:at] + noise + data[at:], block=block, largest=500, small=50)
     read(data[:at] + noise + data[at + len(noise) :], [("messages", ANY, "reactions"), (ANY,)], block=block)
+
+
+@pytest.mark.parametrize("behind", [b', "list": [{"id": 3}]}', b"}", b"\0\0\0", b" [1]"])
+def test_what_follows_behind_the_end_is_noticed(behind: bytes) -> None:
+    for document, truncated in ((b'{"a": 1, "list": [{"id": 2}]}', False), (b'{"a": {}}' + behind, True)):
+        stream = JsonStream([document, b" \r\n"], [("list",)], decode_raw, block=16)
+        assert [one.truncated for one in stream if isinstance(one, End)] == [truncated]
