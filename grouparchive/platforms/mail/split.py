@@ -114,6 +114,8 @@ def split(read: Callable[[int], bytes]) -> Iterator[Found]:
         before.end = scan.end
         before.torn = scan.torn
         yield before
+    elif scan.torn:
+        raise BadExport("a file of the export is damaged or ends early")
 
 
 def _told_end(found: Found) -> int:

@@ -14,7 +14,7 @@ import msgspec
 
 from grouparchive.errors import BadExport
 from grouparchive.platforms.files import Box
-from grouparchive.platforms.files.box import Guarded
+from grouparchive.platforms.files.box import FolderBox, Guarded
 from grouparchive.platforms.mail.split import begins_mail, is_mbox
 
 Kind: TypeAlias = Literal["mbox", "mail", "emlx"]
@@ -91,7 +91,8 @@ def recognised(box: Box) -> bool:
 
 def several_exports(box: Box) -> bool:
     """Is it a folder into which exports are put? Each of them is then looked at by itself."""
-    return any(name.lower().endswith((".zip", ".tgz")) for name in box.entries if "/" not in name)
+    packed = (name.lower().endswith((".zip", ".tgz")) for name in box.entries if "/" not in name)
+    return isinstance(box, FolderBox) and any(packed)
 
 
 def _begins(box: Box, name: str) -> bool:

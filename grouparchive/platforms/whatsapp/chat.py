@@ -14,6 +14,7 @@ from grouparchive.errors import BadExport
 from grouparchive.model.ports import Identify, MediaRequest, Page
 from grouparchive.model.records import Channel, Gap, Group, Known, Membership, Message, Record, Ref
 from grouparchive.platforms.files import Box, Choices, FileConnector
+from grouparchive.platforms.files.box import FolderBox
 from grouparchive.platforms.whatsapp import words
 from grouparchive.platforms.whatsapp.clock import Clock, order_of
 from grouparchive.platforms.whatsapp.cut import Block, Cutter
@@ -225,8 +226,10 @@ def _quoting(data: bytes, end: int) -> set[int]:
 
 
 def _text_in(box: Box) -> str:
-    """The chat's text among the files of an export. "" where there is none, and where there are several exports."""
-    if any(name.lower().endswith(".zip") and "/" not in name for name in box.entries):
+    """The chat's text among the files of an export. "" where there is none, and where there are several exports in a folder: in
+    a zip, another is something that somebody has sent.
+    """
+    if isinstance(box, FolderBox) and any(name.lower().endswith(".zip") and "/" not in name for name in box.entries):
         return ""
     for depth in range(3):
         texts = sorted(one for one in box.entries if one.lower().endswith(".txt") and one.count("/") == depth)

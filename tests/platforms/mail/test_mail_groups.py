@@ -228,3 +228,27 @@ def test_a_list_of_members_with_odd_line_ends(tmp_path: Path, ends: bytes) -> No
     place = next(tmp_path.rglob("members.csv"))
     place.write_bytes(place.read_bytes().replace(b"\n", ends))
     assert len(Read(tmp_path / "Takeout").messages) == 3
+
+
+def test_mails_that_do_not_begin_as_such_are_told(tmp_path: Path) -> None:
+    takeout(tmp_path / "Takeout")
+    next(tmp_path.rglob("topics.mbox")).write_bytes(b"\0" * 500)
+    found = Read(tmp_path / "Takeout")
+    assert found.rosters
+    assert found.faults == {"file-damaged": 1}
+
+
+def test_mails_of_which_nothing_can_be_read_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "takeout.zip"
+    with zipfile.ZipFile(path, "w") as out:
+        for one in sorted(takeout(tmp_path / "Takeout").rglob("*.*")):
+            if one.is_file():
+                out.write(one, f"Takeout/{one.relative_to(tmp_path)}")
+    data = bytearray(path.read_bytes())
+    at = data.rindex(b"topics.mbox")
+    at = data.rindex(b"PK\x01\x02", 0, at)
+    data[at + 24 : at + 28] = bytes(4)  # said to be empty, with a checksum that says otherwise
+    path.write_bytes(data)
+    found = Read(path)
+    assert found.rosters
+    assert found.faults == {"file-damaged": 1}

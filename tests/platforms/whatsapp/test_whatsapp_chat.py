@@ -343,3 +343,13 @@ def test_a_long_poll_or_place_stands_in_its_record_once(read: Any) -> None:
 
 def ios_line(line: str) -> str:
     return f"[31/12/19, 21:05:00] {line}\r\n"
+
+
+def test_a_zip_that_somebody_sent_lies_in_the_zip(tmp_path: Path) -> None:
+    text = "[25/12/2023, 18:00:07] Fern: seeds\n[25/12/2023, 18:01:07] Fern: \u200e<attached: 00000002-plans.zip>\n"
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.writestr("_chat.txt", text)
+        file.writestr("00000002-plans.zip", b"PK\3\4 plans")
+    read = Read(tmp_path / "a.zip")
+    assert len(read.messages) == 2
+    assert list(read.files.values()) == [b"PK\3\4 plans"]
