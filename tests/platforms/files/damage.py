@@ -124,11 +124,12 @@ def without(document: Any, way: tuple[Any, ...]) -> Any:
     return new
 
 
-def raw_values() -> Iterator[tuple[str, bytes]]:
+def raw_values(deep: int = NESTED) -> Iterator[tuple[str, bytes]]:
     """Values that no library writes, as they stand in the file."""
-    yield "lists in lists without end", b"[" * NESTED + b"]" * NESTED
-    yield "objects in objects without end", b'{"a":' * NESTED + b"1" + b"}" * NESTED
-    yield "an opening without end", b"[" * NESTED
+    yield "lists in lists without end", b"[" * deep + b"]" * deep
+    yield "objects in objects without end", b'{"a":' * deep + b"1" + b"}" * deep
+    yield "closings too many", b"1" + b"}" * 50
+    yield "an opening without end", b"[" * deep
     yield "a number of 10,000 digits", b"9" * 10_000
     yield "a number with 10,000 digits behind the point", b"1." + b"7" * 10_000
     yield "1e400", b"1e400"

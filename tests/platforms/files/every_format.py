@@ -1,4 +1,4 @@
-"""One small sound export of every format that is read, as the files in it, and a reading of what comes out of any of them.
+"""One small sound export of every format that is read, as the files in it.
 
 The exports are made with the builders that the platforms' own tests have; people in them are plainly fictional.
 """
@@ -10,9 +10,7 @@ import json
 import quopri
 import sys
 import zipfile
-from collections import Counter
-from collections.abc import Callable, Iterable
-from contextlib import closing
+from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -29,31 +27,19 @@ import slack_exports as slack
 import telegram_exports as telegram
 import whatsapp_databases as whatsapp
 
-from grouparchive.cli.taking import formats_of
-from grouparchive.errors import BadExport, GroupArchiveError
 from grouparchive.model import codec
 from grouparchive.model.records import (
-    Ban,
     Channel,
-    Edit,
-    Fact,
-    Gap,
     Group,
     Member,
     Membership,
     Message,
     Reaction,
     Record,
-    Tombstone,
-    Vote,
 )
-from grouparchive.platforms.files import Choices, FileConnector, open_box
+from grouparchive.platforms.files import Choices
 
 KEY = bytes(range(32))
-EVENTS = (Message, Edit, Reaction, Vote, Tombstone, Ban, Fact)
-PEOPLE = ("Fern", "Moss", "Reed", "Ivy", "Lark", "Sol ", "Hollow", "Bank", "@example.org", "+49")
-"""Of whom the exports speak: no error may hold any of it."""
-
 Files = dict[str, bytes]
 
 
@@ -93,13 +79,6 @@ def _built(files: Callable[[], Files]) -> Files:
     return files()
 
 
-@cache
-def kinds() -> list[type[FileConnector]]:
-    """In the order in which the command line asks them."""
-    names = ("discord", "facebook", "instagram", "mail", "slack", "telegram", "whatsapp", "generic")
-    return [kind for name in names for kind in formats_of(name)]
-
-
 _number = itertools.count()
 
 
@@ -120,102 +99,6 @@ def zipped(files: Files, how: int = zipfile.ZIP_DEFLATED) -> bytes:
         for name, data in files.items():
             out.writestr(name, data)
     return into.getvalue()
-
-
-# --- what comes out ----------------------------------------------------------------------------------------------------------
-
-
-class Taken:
-    """All that comes out of an export, or the error that says why not. Any other error goes through."""
-
-    def __init__(self, path: Path, choices: Choices, *, keep: bool = True) -> None:
-        self.keep = keep
-        self.title = ""
-        self.error: GroupArchiveError | None = None
-        self.counts: Counter[type[Record]] = Counter()
-        self.records: list[Record] = []
-        self.gaps: Counter[str] = Counter()
-        self.told: list[Gap] = []
-        self.files = 0
-        self._ids: dict[str, str] = {}
-        self.names: set[str] = set()
-        try:
-            with closing(open_box(path)) as box:
-                kind = next((kind for kind in kinds() if kind.recognises(box, choices)), None)
-                if kind is not None:
-                    self.title = kind.title
-                    with closing(kind(box, self._identify, choices)) as connector:
-                        self._take(connector)
-        except GroupArchiveError as error:
-            self.error = error
-            plain(error)
-
-    def _take(self, connector: FileConnector) -> None:
-        groups = list(connector.groups())
-        if not groups:
-            raise BadExport("there is no group in this export")  # as an import says then
-        for group in groups:
-            for page in connector.pages(group.ref, {}):
-                self._page(connector, page.records, page.gaps, [one.ref for one in page.media])
-
-    def _page(self, connector: FileConnector, records: Iterable[Any], gaps: Iterable[Gap], media: list[str]) -> None:
-        for one in (*records, *gaps):
-            assert codec.decode(codec.encode(one)) == one, "a record that cannot be stored"
-        for one in records:
-            self.counts[type(one)] += 1
-            if self.keep:
-                self.records.append(one)
-        for gap in gaps:
-            self.gaps[gap.code] += gap.count
-            self.told.append(gap)
-        for ref in media:
-            try:
-                self.files += sum(map(len, connector.media(ref))) > 0
-            except GroupArchiveError as error:
-                plain(error)
-                self.gaps["media-unavailable"] += 1
-
-    def _identify(self, native: str, name: str, avatar: str) -> str:  # noqa: ARG002 - the port's signature
-        assert native
-        found = self._ids.setdefault(native, f"{len(self._ids) + 0xFACE:032x}")
-        self.names |= {native, name}
-        one = Member(id=found, platform="any", origin="any", native=native, name=name)
-        assert codec.decode(codec.encode(one)) == one, "a person who cannot be stored"
-        return found
-
-    def of(self, kind: type[Any]) -> list[Any]:
-        return [one for one in self.records if isinstance(one, kind)]
-
-    def texts(self) -> list[str]:
-        return [one.text for one in self.of(Message)]
-
-    def refs(self) -> set[tuple[str, str]]:
-        return {(one.channel, one.ref) for one in self.of(Message)}
-
-    def told_more_than(self, other: "Taken") -> bool:
-        """Does an error or a gap say that something is missing which the other has?"""
-        return bool(self.error or not self.title or self.gaps - other.gaps)
-
-    def said(self) -> str:
-        """Every text that came out, and everybody's names."""
-        texts = (one.text for one in self.records if isinstance(one, Message | Edit))
-        polls = (f"{one.poll.question}\n{one.poll.options}" for one in self.of(Message) if one.poll)
-        facts = (one.value for one in self.of(Fact))
-        return "\n".join((*texts, *polls, *facts, *sorted(self.names)))
-
-    def fewer_than(self, other: "Taken") -> list[str]:
-        """The kinds of record of which fewer came out."""
-        kinds = (*EVENTS, Group, Channel, Membership)
-        return [kind.__name__ for kind in kinds if self.counts[kind] < other.counts[kind]]
-
-
-def plain(error: GroupArchiveError) -> None:
-    """An error that a person can use, and that names nobody."""
-    for text in (error.message, error.hint):
-        assert text
-        assert text.isprintable()
-        assert not any(name in text for name in PEOPLE)
-        assert not any(word in text for word in ("Error", "Traceback", "object at", "0x"))
 
 
 # --- the formats -------------------------------------------------------------------------------------------------------------
