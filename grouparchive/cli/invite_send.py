@@ -194,7 +194,7 @@ def mark(
     run = start(context)
     here = meant(run, what, kind)
     campaign = here.load()
-    members = on_sheet(here, campaign, sheet, people) if sheet else _named(here, campaign, people)
+    members = on_sheet(here, campaign, sheet, people) if sheet is not None else _named(here, campaign, people)
     path = answers_path(here.path)
     if sheet and word in _BY_SHEET:
         answer(path, campaign, "by-hand", members)

@@ -27,7 +27,7 @@ _TITLES = {
     "link": "By hand: people who said yes, and wait for the link",
 }
 _STYLE = """
-@page { size: A4; margin: 11mm 12mm; }
+@page { size: A4; margin: 10mm 12mm; }
 .sheet { background: #fff; color: #000; border: 1px solid var(--line); border-radius: .6rem; padding: 1.1rem 1.2rem;
   margin: 1.2rem 0; }
 .top { display: flex; flex-wrap: wrap; gap: .2rem 1rem; justify-content: space-between; align-items: baseline; }
@@ -38,13 +38,18 @@ _STYLE = """
 .script { white-space: pre-wrap; border-left: 3px solid #999; padding-left: .7rem; line-height: 1.4; overflow-wrap: anywhere; }
 .people { list-style: none; padding: 0; margin: .6rem 0 0; }
 .one { border-top: 1px solid #888; padding: .4rem 0; margin: 0; break-inside: avoid; display: grid; gap: 0 .7rem;
-  grid-template-columns: 3.4rem 1fr auto; align-items: start; }
+  grid-template-columns: 3rem 1fr auto; align-items: start; }
 .no { font-weight: 700; font-size: 1.15rem; white-space: nowrap; }
-.no small, .label { color: #555; font-weight: 400; font-size: .8em; }
-.about { overflow-wrap: anywhere; line-height: 1.4; }
-.about span, .about a { margin-right: .8rem; }
+.no small { display: block; }
+.no small, .label { color: #555; font-weight: 400; font-size: .82em; }
+.about .way { margin-right: .25rem; }
+.proof { grid-column: 2 / -1; }
+.name { margin-right: .7rem; }
+.about { overflow-wrap: anywhere; line-height: 1.35; min-width: 0; }
+.about .label { margin-right: .35rem; }
+.about span, .about a { margin-right: .7rem; }
 .sheet a { color: #1d5547; }
-.ticks { display: flex; flex-direction: column; gap: .15rem; font-size: .9rem; white-space: nowrap; }
+.ticks { display: grid; grid-template-columns: auto auto; gap: .25rem .9rem; font-size: .9rem; white-space: nowrap; }
 .ticks span::before { content: ""; display: inline-block; width: .85em; height: .85em; border: 1.5px solid #000;
   margin-right: .45em; vertical-align: -.1em; border-radius: 50%; }
 .ticks span:first-child::before { border-radius: 0; }
@@ -53,19 +58,23 @@ _STYLE = """
   overflow-wrap: anywhere; }
 .sheet summary { color: #555; }
 @media screen and (max-width: 36rem) {
-  .one { grid-template-columns: 3.4rem 1fr; } .ticks { grid-column: 2; flex-direction: row; flex-wrap: wrap; gap: .2rem 1rem;
+  .one { grid-template-columns: 3rem 1fr; } .ticks { grid-column: 2; display: flex; flex-wrap: wrap; gap: .2rem 1rem;
   margin-top: .3rem; } .qr { grid-column: 2; }
 }
 @media print {
-  html { font-size: 11.5px; }
+  html { font-size: 11px; }
   .screen, .sheet details { display: none; }
   main { max-width: none; margin: 0; padding: 0; }
   .sheet { border: 0; padding: 0; margin: 0; break-after: page; }
   .sheet:last-of-type { break-after: auto; }
-  .one { padding: .3rem 0; }
+  .one { padding: .18rem 0 .15rem; }
+  .sheet p { margin: .05rem 0; }
+  .script, .about { line-height: 1.25; }
+  .sheet h2 { margin-top: .4rem; }
   .hand .people { display: grid; grid-template-columns: 1fr 1fr; gap: 0 1.4rem; }
-  .hand .one { grid-template-columns: 2.9rem 1fr auto; }
-  .hand .ticks { grid-column: 2 / 4; flex-direction: row; gap: .9rem; }
+  .hand .one { grid-template-columns: 2.4rem 1fr auto; align-content: start; }
+  .hand .ticks { grid-column: 2; display: flex; gap: .8rem; margin-top: .2rem; }
+  .hand .qr { grid-column: 3; grid-row: 1 / 3; }
 }
 """
 
@@ -95,14 +104,13 @@ def _calls(sheet: Sheet, campaign: Campaign, now: int) -> str:
 
 
 def _called(line: Line, sheet: Sheet, said: SheetWords, now: int) -> str:
-    ways = " ".join(f"<span>{_way(channel)} <b>{esc(address)}</b></span>" for channel, address in line.contacts)
+    ways = " ".join(f"<span>{_way(channel)}<b>{esc(address)}</b></span>" for channel, address in line.contacts)
     proof = words.call_proof(sheet.language, proof=line.proof, card=line.card)
     return f"""<li class="one"><div class="no">{line.number}<small> / {sheet.people:,}</small></div>
-<div class="about"><p><b dir="auto">{esc(line.name)}</b></p>
-<p>{ways or f"<span>{esc(said.known)}</span>"}</p>
-<p>{_hours(line.hours, sheet.zone, said, now)} {_language(line, said)}</p>
-<p><span class="label">{esc(said.say)}:</span>{esc(proof)}</p></div>
-{_ticks(said)}</li>
+<div class="about"><p><b class="name" dir="auto">{esc(line.name)}</b> {ways or f"<span>{esc(said.known)}</span>"}</p>
+<p>{_hours(line.hours, sheet.zone, said, now)} {_language(line, sheet, said)}</p></div>
+{_ticks(said)}
+<p class="about proof"><span class="label">{esc(said.say)}:</span>{esc(proof)}</p></li>
 """
 
 
@@ -132,8 +140,11 @@ def _by_hand(sheet: Sheet, campaign: Campaign) -> str:
 
 
 def _written(line: Line, sheet: Sheet, campaign: Campaign, said: SheetWords) -> str:
-    shown = [_linked(channel, address, write=sheet.task != "call") for channel, address in line.contacts]
-    first = next((href for _, href in shown if href), "")
+    reached = [(channel, address, _links(channel, address, sheet)) for channel, address in line.contacts]
+    reached.sort(key=lambda one: not one[2])  # the order stays otherwise
+    first = reached[0][2][0] if reached and reached[0][2] else ""
+    anchors = " ".join(f'<a href="{esc(href)}" rel="noreferrer">{esc(href)}</a>' for href in reached[0][2])
+    shown = [f"<span>{_way(channel)}<b>{esc(address)}</b></span>" for channel, address, _ in reached]
     code = f'<div class="qr">{drawing(first)}</div>' if first else "<div></div>"
     proof = ""
     if sheet.task == "hello":
@@ -144,9 +155,10 @@ def _written(line: Line, sheet: Sheet, campaign: Campaign, said: SheetWords) -> 
         paste = f'<div class="paste" lang="{sheet.language}">{text}</div>'
         whole = f"<details><summary>The text to paste</summary>{paste}</details>"
     return f"""<li class="one"><div class="no">{line.number}</div>
-<div class="about"><p><b dir="auto">{esc(line.name)}</b></p>
-<p>{" ".join(html for html, _ in shown)}</p>
-<p>{_hours(line.hours, "", said, 0)} {_language(line, said)}</p>
+<div class="about"><p><b class="name" dir="auto">{esc(line.name)}</b></p>
+<p>{" ".join(shown)}</p>
+<p>{anchors}</p>
+<p>{_hours(line.hours, "", said, 0)} {_language(line, sheet, said)}</p>
 {proof}{whole}</div>
 {code}
 {_ticks(said)}</li>
@@ -165,16 +177,14 @@ def _text(sheet: Sheet, campaign: Campaign, proof: str) -> str:
             return words.render("warning", sheet.language).text
 
 
-def _linked(channel: str, address: str, *, write: bool) -> tuple[str, str]:
-    """A way to somebody, its links in the order of use; and the first of them."""
+def _links(channel: str, address: str, sheet: Sheet) -> tuple[str, ...]:
+    """What opens at somebody, in the order of use."""
     found = links(channel, address)
-    found = found if write else tuple(reversed(found))
-    anchors = " ".join(f'<a href="{esc(href)}" rel="noreferrer">{esc(href)}</a>' for href in found)
-    return f"<span>{_way(channel)} <b>{esc(address)}</b></span> {anchors}", found[0] if found else ""
+    return tuple(reversed(found)) if sheet.task == "call" else found
 
 
 def _way(channel: str) -> str:
-    return f'<span class="label">{esc(_CHANNELS.get(channel, channel.capitalize()))}</span>'
+    return f'<span class="label way">{esc(_CHANNELS.get(channel, channel.capitalize()))}</span>'
 
 
 def _hours(hours: Hours | None, reader: str, said: SheetWords, now: int) -> str:
@@ -203,12 +213,13 @@ def place(zone: str) -> str:
     return zone.rpartition("/")[2].replace("_", " ")
 
 
-def _language(line: Line, said: SheetWords) -> str:
-    if not line.language:
-        return ""
+def _language(line: Line, sheet: Sheet, said: SheetWords) -> str:
+    """Their language, where it is not that of the sheet."""
     known = words.nearest(line.language)
-    name = words.name_of(known) if known == line.language.partition("-")[0] else line.language
-    return f'<span><span class="label">{esc(said.language)}:</span>{esc(name)}</span>'
+    have = known == line.language.partition("-")[0]
+    if not line.language or (have and known == sheet.language):
+        return ""
+    return f'<span><span class="label">{esc(said.language)}:</span>{esc(words.name_of(known) if have else line.language)}</span>'
 
 
 def _ticks(said: SheetWords) -> str:

@@ -287,6 +287,8 @@ class _State:
         route = self.known.route
         bad = route.channel if route and route.way != BY_HAND and self._bounced else None
         contacts = [(channel, address) for channel, address in self.known.contacts.items() if channel != bad]
+        if most < len(contacts):  # who calls does not need a mail address
+            contacts.sort(key=lambda one: one[0] == "mail")
         return Line(
             number=number, member=self._member, name=self.known.name, contacts=tuple(contacts[:most]),
             language=self.known.language, hours=route.hours if route else None, proof=self._proof,
