@@ -29,9 +29,9 @@ def sheets(context: click.Context, *, what: str, kind: str | None, out: str, vou
     r"""Make sheets to print: whom each voucher calls, and whom you write to by hand. Contacts nobody.
 
     A voucher is who knows somebody (`roster set HANDLE voucher=HANDLE`). A sheet has at most ten people, safe hours, what to
-    say and boxes to tick, in the voucher's language. Yours has links that open an app on a phone, and the text to paste. Nobody
-    stands there who is on hold, wants no more, was told, or was reached by a message. Print it, give it away by hand, delete
-    it. What comes back is noted by the sheet's code and its numbers: grouparchive invite mark ... --sheet CODE 1 3 4
+    say and boxes to tick, in the voucher's language. Yours has links that open an app on a phone, and the text to paste.
+    Nobody stands there who is on hold, wants no more, was told, or was reached by a message. Print it, give it away by hand,
+    delete it. What comes back is noted by the sheet's code and its numbers: grouparchive invite mark ... --sheet CODE 1 3 4
 
     \b
     Example:

@@ -219,7 +219,8 @@ def _language(line: Line, sheet: Sheet, said: SheetWords) -> str:
     have = known == line.language.partition("-")[0]
     if not line.language or (have and known == sheet.language):
         return ""
-    return f'<span><span class="label">{esc(said.language)}:</span>{esc(words.name_of(known) if have else line.language)}</span>'
+    name = words.name_of(known) if have else line.language
+    return f'<span><span class="label">{esc(said.language)}:</span>{esc(name)}</span>'
 
 
 def _ticks(said: SheetWords) -> str:

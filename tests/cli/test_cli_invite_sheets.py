@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 from browser import CHROMIUM, Browser
-from cli_machine import GROUP, HANDLES, NAMES, PASSPHRASE, TOPIC, Machine, Village
+from cli_machine import GROUP, HANDLES, NAMES, PASSPHRASE, TOPIC, Machine
 
 from grouparchive.cli.sheet_page import sheet_page
 from grouparchive.people.campaign import Campaign
@@ -100,10 +100,13 @@ def test_a_voucher_gets_only_theirs_and_no_group_is_named(asked: Machine) -> Non
     assert all(number in theirs for number in NUMBERS[:4])
     assert "18:00\u201321:00</b> (Baku) = <b>17:00\u201320:00</b> sizin saatinizle" in theirs
     assert "UTC+4" in whole
-    assert "src=" not in whole and "<script" not in whole and "@import" not in whole
+    assert "src=" not in whole
+    assert "<script" not in whole
+    assert "@import" not in whole
     assert f'href="https://wa.me/{NUMBERS[6][1:]}"' in whole
     assert f'href="https://signal.me/#p/{NUMBERS[7]}"' in whole
-    assert f'href="sms:{NUMBERS[8]}"' in whole and f'href="tel:{NUMBERS[8]}"' in whole
+    assert f'href="sms:{NUMBERS[8]}"' in whole
+    assert f'href="tel:{NUMBERS[8]}"' in whole
 
 
 def test_it_says_what_the_page_holds_and_names_the_way_back(asked: Machine) -> None:
@@ -165,9 +168,12 @@ def test_words_stand_on_sheets_and_are_spent_when_told(invited: Machine) -> None
     sheets, sections = made(invited, invited.plan)
     theirs = sections[0]
     at = numbers(theirs)
-    assert WORD + " 0" in theirs and WORD + " 1" in theirs and WORD + " 6" not in theirs
+    assert WORD + " 0" in theirs
+    assert WORD + " 1" in theirs
+    assert WORD + " 6" not in theirs
     mine = "".join(sections[1:])
-    assert WORD + " 6" in mine and "Razılaşdığımız" in mine  # Azerbaijani, as they asked
+    assert WORD + " 6" in mine
+    assert "Razılaşdığımız" in mine
     assert re.search(r"Code:</span><b>[0-9A-Z]{4}-[0-9A-Z]{4}</b>", mine)
     invited.run(
         "invite", "mark", invited.plan, "--sheet", sheets[0]["code"], at[NAMES[2]], "--as", "replied", opened=True
@@ -176,18 +182,20 @@ def test_words_stand_on_sheets_and_are_spent_when_told(invited: Machine) -> None
     assert WORD not in listed
     _, sections = made(invited, invited.plan, name="again.html")
     again = sections[0]
-    assert NAMES[2] not in again and WORD + " 0" not in "".join(sections)
+    assert NAMES[2] not in again
+    assert WORD + " 0" not in "".join(sections)
     assert WORD + " 1" in again  # printed and not ticked is not said
     invited.run(
         "invite", "prepare", invited.plan, "--link", "https://home.example/k", "--link-until", "2027-05-01", opened=True
     )
     sheets, sections = made(invited, invited.plan, name="links.html")
     links = [section for one, section in zip(sheets, sections, strict=True) if one["task"] == "link"]
-    assert len(links) == 1 and set(numbers(links[0])) == {NAMES[2]}
+    assert len(links) == 1
+    assert set(numbers(links[0])) == {NAMES[2]}
     assert "https://home.example/k" in links[0]
 
 
-def test_who_was_reached_or_refused_is_on_none(asked: Machine, village: Village) -> None:
+def test_who_was_reached_or_refused_is_on_none(asked: Machine) -> None:
     said(asked, HANDLES[2], "do-not-contact=yes")
     asked.run("invite", "mark", GROUP, HANDLES[3], "--as", "back", opened=True)
     asked.run("invite", "mark", GROUP, HANDLES[6], "--as", "told", opened=True)
