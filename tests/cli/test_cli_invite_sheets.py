@@ -178,8 +178,6 @@ def test_words_stand_on_sheets_and_are_spent_when_told(invited: Machine) -> None
     invited.run(
         "invite", "mark", invited.plan, "--sheet", sheets[0]["code"], at[NAMES[2]], "--as", "replied", opened=True
     )
-    listed = invited.run("roster", "list", opened=True).out
-    assert WORD not in listed
     _, sections = made(invited, invited.plan, name="again.html")
     again = sections[0]
     assert NAMES[2] not in again
@@ -193,6 +191,22 @@ def test_words_stand_on_sheets_and_are_spent_when_told(invited: Machine) -> None
     assert len(links) == 1
     assert set(numbers(links[0])) == {NAMES[2]}
     assert "https://home.example/k" in links[0]
+
+
+def test_in_a_later_campaign_a_word_that_was_said_is_gone_and_one_that_was_only_printed_is_not(
+    invited: Machine,
+) -> None:
+    sheets, sections = made(invited, invited.plan)
+    number = numbers(sections[0])[NAMES[2]]
+    invited.run("invite", "mark", invited.plan, "--sheet", sheets[0]["code"], number, "--as", "told", opened=True)
+    later = invited.folder / "later.plan"
+    invited.run("plan", GROUP, "--to", "there", "-o", later, opened=True)
+    invited.run("invite", "prepare", later, "--release", "all", opened=True)
+    again, sections = made(invited, later, name="later.html")
+    assert again[0]["code"] != sheets[0]["code"]
+    assert {NAMES[2], NAMES[3]} <= set(numbers(sections[0]))
+    assert f"{WORD} 0" not in sections[0]
+    assert f"{WORD} 1" in sections[0]
 
 
 def test_who_was_reached_or_refused_is_on_none(asked: Machine) -> None:
