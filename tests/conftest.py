@@ -8,8 +8,12 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from grouparchive.demo.homeserver import Homeserver
+
+settings.register_profile("any machine", deadline=None)  # how long an example takes tells of the load, not of the code
+settings.load_profile("any machine")
 
 pytest.register_assert_rewrite("connector_contract", "connector_stage", "file_archive", "file_contract", "file_stage")
 
