@@ -207,7 +207,9 @@ class Talk:
             time.sleep(seconds / len(words))
 
     def encrypt(self) -> None:
-        self.connection = self.server.context.wrap_socket(self.connection, server_side=True)
+        plain = self.connection
+        self.connection = self.server.context.wrap_socket(plain, server_side=True, do_handshake_on_connect=False)
+        self.connection.do_handshake()  # type: ignore[attr-defined]  # here, so that it is closed whatever comes of it
         self.secure, self.unread = True, b""
 
 
