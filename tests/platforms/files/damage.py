@@ -28,9 +28,9 @@ def flips(data: bytes, seed: int, times: int = 3) -> bytes:
     return bytes(into)
 
 
-def bytes_in(data: bytes) -> Damaged:
-    """Bytes that do not belong there, in the midst; and other encodings of the whole."""
-    places = [len(data) * number // 5 for number in range(1, 5)]
+def bytes_in(data: bytes, count: int = 4) -> Damaged:
+    """Bytes that do not belong there, at so many places in the midst; and other encodings of the whole."""
+    places = [len(data) * number // (count + 1) for number in range(1, count + 1)]
     odd = {
         "a NUL": b"\0", "many NULs": bytes(5000), "a BOM": b"\xef\xbb\xbf", "bytes that are no UTF-8": b"\xff\xfe\xc3\x28\xed\xa0\x80",
         "a line break": b"\n", "line breaks of all kinds": b"\r\r\n\n\r\x0b\x0c\x1c\x85\xe2\x80\xa8", "controls": bytes(range(1, 32)),

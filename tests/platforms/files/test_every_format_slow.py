@@ -56,9 +56,11 @@ def took(form: Format, folder: Path, text: str) -> float:
     return seconds
 
 
-def slow(form: Format, folder: Path, size: int, bound: float) -> list[str]:
+def slow(form: Format, folder: Path, size: int, bound: float, every: int = 1) -> list[str]:
+    """What takes too long, of every such pattern in turn."""
     found = []
-    for name, pattern in damage.SLOW.items():
+    first = list(TEXTS).index(form.name) % every
+    for name, pattern in list(damage.SLOW.items())[first::every]:
         if form.shape in {"table", "cards"} and "\n" in pattern:
             continue  # not a text, but very many rows
         text = (pattern * (size // len(pattern) + 1))[:size]
@@ -73,7 +75,7 @@ texts = pytest.mark.parametrize("form", [BY_NAME[name] for name in TEXTS], ids=s
 
 @texts
 def test_texts_that_are_slow_to_look_through(form: Format, tmp_path: Path) -> None:
-    assert not slow(form, tmp_path, SMALL, QUICK_SECONDS)
+    assert not slow(form, tmp_path, SMALL, QUICK_SECONDS, every=3)
 
 
 @pytest.mark.faults
