@@ -51,6 +51,7 @@ class Taken:
         self.gaps: Counter[str] = Counter()
         self.told: list[Gap] = []
         self.files = 0
+        self.begins: dict[str, bytes] = {}  # of the files
         self._ids: dict[str, str] = {}
         self.names: set[str] = set()
         try:
@@ -83,8 +84,11 @@ class Taken:
             self.gaps[gap.code] += gap.count
             self.told.append(gap)
         for ref in media:
+            size = 0
             try:
-                self.files += sum(map(len, connector.media(ref))) > 0
+                for piece in connector.media(ref):
+                    size, self.begins[ref] = size + len(piece), (self.begins.get(ref, b"") + piece)[:4096]
+                self.files += size > 0
             except GroupArchiveError as error:
                 plain(error)
                 self.gaps["media-unavailable"] += 1
@@ -111,11 +115,19 @@ class Taken:
         return bool(self.error or not self.title or self.gaps - other.gaps)
 
     def said(self) -> str:
-        """Every text that came out, and everybody's names."""
+        """Every text that came out, everybody's names, and how files begin: what has no form may come as one."""
         texts = (one.text for one in self.records if isinstance(one, Message | Edit))
         polls = (f"{one.poll.question}\n{one.poll.options}" for one in self.of(Message) if one.poll)
         facts = (one.value for one in self.of(Fact))
-        return "\n".join((*texts, *polls, *facts, *sorted(self.names)))
+        return "\n".join(
+            (
+                *texts,
+                *polls,
+                *facts,
+                *sorted(self.names),
+                *(one.decode("utf-8", "replace") for one in self.begins.values()),
+            )
+        )
 
     def fewer_than(self, other: "Taken") -> list[str]:
         """The kinds of record of which fewer came out."""

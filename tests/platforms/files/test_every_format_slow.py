@@ -234,17 +234,7 @@ def measured(form: Format, path: Path, seconds: float) -> tuple[int, float, str]
     return int(memory) << 10, float(used), " ".join(came)
 
 
-QUICK = (
-    "whatsapp-android",
-    "telegram",
-    "slack-day",
-    "facebook-posts",
-    "facebook-html",
-    "mbox",
-    "json-lines",
-    "members",
-    "vcards",
-)
+QUICK = ("whatsapp-android", "telegram", "slack-day", "facebook-html", "mbox", "members")
 
 
 @pytest.mark.parametrize("name", [pytest.param(one, marks=() if one in QUICK else pytest.mark.faults) for one in TEXTS])
