@@ -285,8 +285,12 @@ def test_each_value_of_every_type(judge: Judge) -> None:
 @pytest.mark.faults
 @formats
 def test_damage_at_many_more_places(judge: Judge) -> None:
+    """Of mails and tables only that nothing is raised: what is hit may be the name of a header or of a column."""
     data = judge.form.sound()
-    judge.all(damage.bytes_in(data, 30))
+    for name, damaged in damage.bytes_in(data, 30):
+        found = judge.read(damaged)
+        if not found.told_more_than(judge.whole):
+            judge.counts(name, found, damaged)
     for seed in range(300):
         judge.read(damage.flips(data, seed))
         judge.read(damage.pieces_gone(data, seed))
