@@ -24,9 +24,9 @@ from grouparchive.people import words
 from grouparchive.people.campaign import Campaign, Scope
 from grouparchive.people.cards import Cards
 from grouparchive.people.journal import Answers, Journal, answer, answers, answers_path, journal_path
-from grouparchive.people.pacing import SMALL, Lane, Lanes
+from grouparchive.people.pacing import AT_ONCE, SMALL, Lane, Lanes
 from grouparchive.people.routes import Route, Router, Way
-from grouparchive.people.sending import Live, Sending
+from grouparchive.people.sending import Live, Sending, WallClock
 from grouparchive.people.signed import Signer, sign
 from grouparchive.people.steps import Letter, Todo
 from grouparchive.platforms import registry
@@ -41,6 +41,7 @@ KIND = click.option(
 )
 WHAT = click.argument("what", metavar="GROUP|PLAN")
 _FOLDER: Final = "campaigns"
+_HOUR: Final = 3_600_000
 _SIGNED: Final = 2  # waves whose links are signed
 
 
@@ -97,9 +98,9 @@ class Meant:
         key = self.opened.readers[0].key("content")
         campaigns.save_campaign(self.path, campaign, key.public, proof=self.secrets["invite"], epoch=key.epoch)
 
-    def journal(self, campaign: Campaign) -> Journal:
+    def journal(self, campaign: Campaign, *, reading: bool = False) -> Journal:
         """What was sent."""
-        return Journal(journal_path(self.path), campaign)
+        return Journal(journal_path(self.path), campaign, reading=reading)
 
     def answers(self, campaign: Campaign) -> Answers:
         """What people answered."""
@@ -153,11 +154,13 @@ def _warning(run: Run, opened: Opened, group: Ref) -> Meant:
 def router(here: Meant, campaign: Campaign) -> Router:
     """The ways to people that a campaign has on this machine."""
     target = way(here.run, here.plan.target) if here.plan else None
+    cards = Cards(here.secrets["card"], here.archive_id)
     return Router(
         inviting=target if target and "invitation" in target.kinds else None,
         via=tuple(way(here.run, name) for name in campaign.via),
         zone=campaign.zone,
-        code=lambda number: Cards(here.secrets["card"], here.archive_id).card(number).code,
+        code=lambda number: cards.card(number).code,
+        tag=lambda proof: cards.tag(campaign.key, proof),
     )
 
 
@@ -171,11 +174,17 @@ def way(run: Run, name: str) -> Way:
     return Way(name, platform, frozenset(registry.load(platform).paces))
 
 
+def handles_of(here: Meant) -> dict[MemberId, list[Member]]:
+    """Who everybody is on each platform."""
+    found: dict[MemberId, list[Member]] = {}
+    for person, member in here.opened.everybody():
+        found.setdefault(person, []).append(member)
+    return found
+
+
 def routes(here: Meant, found: Router) -> Callable[[MemberId], Route | None]:
     """How to reach each person, by what counts now."""
-    handles: dict[MemberId, list[Member]] = {}
-    for person, member in here.opened.everybody():
-        handles.setdefault(person, []).append(member)
+    handles = handles_of(here)
 
     def route(member: MemberId) -> Route | None:
         person = here.opened.view.canonical(member)
@@ -189,7 +198,7 @@ def lanes(campaign: Campaign, found: Router, journal: Journal | None, *, people:
     paces: dict[Lane, Pace] = {}
     for one in (*found.via, *([found.inviting] if found.inviting else [])):
         for kind, pace in registry.load(one.platform).paces.items():
-            paces[f"{one.name}/{kind}"] = pace if paced else Pace(pause=0, days=(1_000_000_000,))
+            paces[f"{one.name}/{kind}"] = pace if paced else AT_ONCE
     sent = list(journal.sent()) if journal else []
     return Lanes(bytes.fromhex(campaign.key), sent, paces=paces, canary=paced and people > SMALL)
 
@@ -221,7 +230,7 @@ def sending(here: Meant, campaign: Campaign, *, wait: bool, paced: bool) -> Iter
 
 
 class _Watch:
-    """Looks whether the archive or the answers changed, and folds anew only then."""
+    """Looks whether the archive or the answers changed, and folds anew only then; and every hour, as consent may end."""
 
     def __init__(self, here: Meant, campaign: Campaign, found: Router) -> None:
         self._here = here
@@ -257,7 +266,8 @@ class _Watch:
         self._route = routes(here, self._router)
 
     def _state(self) -> tuple[tuple[object, ...], object]:
-        return tuple(map(_stat, self._here.run.archive_paths)), _stat(answers_path(self._here.path))
+        hour = WallClock().now() // _HOUR
+        return (hour, *map(_stat, self._here.run.archive_paths)), _stat(answers_path(self._here.path))
 
 
 def _stat(path: Path) -> tuple[int, int] | None:

@@ -19,6 +19,7 @@ from grouparchive.cli.output import Output, duration
 from grouparchive.cli.surroundings import Opened, start
 from grouparchive.errors import UsageError
 from grouparchive.people import campaign as campaigns
+from grouparchive.people import words
 from grouparchive.people.campaign import EVERYONE, Campaign, Release
 from grouparchive.people.pacing import Queue, estimate, is_zone
 from grouparchive.people.routes import BY_HAND, Route
@@ -138,8 +139,6 @@ def _decided(
     """With what was said this time; what was not said stays."""
     if zone and not is_zone(zone):
         raise UsageError("this computer knows no time zone of that name", hint="For example: --timezone Asia/Baku")
-    if link and not link.startswith("https://"):
-        raise UsageError("a link that people are sent begins with https://")
     if link_until:
         try:
             dt.date.fromisoformat(link_until)
@@ -149,6 +148,8 @@ def _decided(
     changed = msgspec.structs.replace(campaign, **{name: value for name, value in given.items() if value})
     if changed.link and not changed.link_until:
         raise UsageError("--link needs --link-until DAY: a link that never ends outlives its reader's trust")
+    if changed.link:
+        words.render("link", words.ENGLISH, link=changed.link, by=changed.link_until)
     return changed
 
 

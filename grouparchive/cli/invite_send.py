@@ -7,19 +7,20 @@ import click
 from grouparchive.archive.writer import clock
 from grouparchive.cli import holds
 from grouparchive.cli.app import Command
-from grouparchive.cli.campaigns import KIND, WHAT, Meant, meant, sending
+from grouparchive.cli.campaigns import KIND, WHAT, Meant, meant, router, sending
 from grouparchive.cli.invite_sheets import on_sheet
 from grouparchive.cli.output import many
 from grouparchive.cli.roster_facts import Statement
 from grouparchive.cli.surroundings import start
-from grouparchive.errors import GroupArchiveError, PlatformError, UsageError
+from grouparchive.errors import ArchiveBusy, GroupArchiveError, PlatformError, UsageError
 from grouparchive.model.ports import PersonalMessage
 from grouparchive.model.records import Fact, FactField, MemberId
 from grouparchive.people.campaign import TIERS, Campaign
-from grouparchive.people.journal import Word, answer, answers_path, message_key
+from grouparchive.people.journal import Word, answer, answers_path, journal_path, message_key
 from grouparchive.people.sending import SendReport, refresh
 from grouparchive.people.sending import send as send_out
 from grouparchive.people.steps import pending
+from grouparchive.people.tally import TierCount
 from grouparchive.people.tally import status as tally
 
 NEW_GAPS = 3
@@ -83,14 +84,14 @@ def send(context: click.Context, *, what: str, kind: str | None, once: bool, at_
     run.output.done(
         sent=report.sent, already=report.already, refused=report.refused, in_doubt=report.in_doubt, waiting=report.waiting,
         held=report.held, reasons=here.today(campaign).reasons(), unreachable=report.unreachable, by_hand=report.by_hand,
-        left=report.left, next=report.next, stopped=report.stopped,
+        unsent=report.unsent, left=report.left, next=report.next, stopped=report.stopped,
     )  # fmt: skip
     if report.stopped and report.stopped != "paused":
         raise PlatformError(
             f"nothing more was sent: {_STOPPED.get(report.stopped, report.stopped)}",
             hint="Look at the account first. To go on: grouparchive invite send ... --resume",
         )
-    return NEW_GAPS if report.refused or report.in_doubt else 0
+    return NEW_GAPS if report.refused or report.in_doubt or report.unsent else 0
 
 
 def _tell(here: Meant, campaign: Campaign, report: SendReport) -> None:
@@ -100,6 +101,7 @@ def _tell(here: Meant, campaign: Campaign, report: SendReport) -> None:
         (report.refused, "refused by the platform"),
         (report.in_doubt, "with unknown fate: not sent again by itself, look at the platform"),
         (report.waiting, "wait until their people have come or answered"),
+        (report.unsent, "could not be delivered now: run this again later"),
         (report.left, "not sent yet"),
         (report.held, "people are on hold"),
         (report.by_hand, "people can only be told by a person"),
@@ -128,23 +130,18 @@ def status(context: click.Context, what: str, kind: str | None) -> None:
     run = start(context)
     here = meant(run, what, kind)
     campaign = here.load()
-    with sending(here, campaign, wait=False, paced=True) as given:
-        if here.plan is None or given.places(here.scope.group):
-            refresh(given)
-        counts = tally(campaign, given.journal, here.answers(campaign))
-    names = (
-        "people",
-        "held",
-        "released",
-        "told",
-        "replied",
-        "linked",
-        "reminded",
-        "joined",
-        "declined",
-        "refused",
-        "in_doubt",
-    )
+    try:
+        with sending(here, campaign, wait=False, paced=True) as given:
+            if here.plan is None or given.places(here.scope.group):
+                refresh(given)
+            counts = tally(campaign, given.journal, here.answers(campaign))
+    except ArchiveBusy:
+        if not journal_path(here.path).exists():
+            raise
+        run.output.note("Another command is sending now. This is how far it has come; the platform was not asked.")
+        with here.journal(campaign, reading=True) as journal:
+            counts = tally(campaign, journal, here.answers(campaign))
+    names = [name for name in TierCount.__struct_fields__ if name != "tier"]
     shown = [one for one in counts if one.people]
     used = [name for name in names if name in names[:4] or any(getattr(one, name) for one in shown)]
     run.output.table(
@@ -206,7 +203,8 @@ def mark(
     if here.answers(campaign).count("bounced") >= _STOP_AT and word == "bounced":
         answer(path, campaign, "bounces")
     if sheet and word in _BY_SHEET and here.plan is not None:  # a warning says no word
-        _take_back(here, members)
+        found = router(here, campaign)
+        _take_back(here, [(one, next(iter(proofs))) for one in members if (proofs := found.proofs(here.facts(one)))])
     run.output.line(f"Noted of {len(members):,} people.")
     run.output.done(marked=len(members))
 
@@ -281,25 +279,26 @@ def _named(here: Meant, campaign: Campaign, people: tuple[str, ...]) -> list[Mem
 def _spend(here: Meant, campaign: Campaign) -> None:
     """Words and codes that were said are spent, as others may have read them: take them back, so that they are said once."""
     with here.journal(campaign) as journal:
-        said = [
-            one.member
+        said = {
+            one.member: tag
             for one in campaign.invitees
-            if journal.status(message_key(campaign, one.member, "hello")) in {"sent", "already", "begun", "doubt"}
-        ]
-    _take_back(here, said)
-
-
-def _take_back(here: Meant, members: list[MemberId]) -> None:
-    facts = [(member, here.facts(member)) for member in members]
-    spent: list[tuple[MemberId, FactField, str]] = [
-        (member, "word" if known.get(("word", "")) else "card", "")
-        for member, known in facts
-        if known.get(("word", "")) or known.get(("card", ""))
+            if (tag := journal.said(message_key(campaign, one.member, "hello")))
+        }
+    found = router(here, campaign)
+    spent: list[tuple[MemberId, FactField]] = [
+        (member, kind)
+        for member, tag in said.items()
+        for kind, proof in found.proofs(here.facts(member)).items()
+        if found.tag(proof) == tag  # a word that was agreed since is another one
     ]
+    _take_back(here, spent)
+
+
+def _take_back(here: Meant, spent: list[tuple[MemberId, FactField]]) -> None:
     if not spent:
         return
     try:
-        _state(here, spent)
+        _state(here, [(member, kind, "") for member, kind in spent])
     except GroupArchiveError as error:
         here.run.output.warn(f"the words that were used could not be marked as used: {error.message}. {error.hint}")
 

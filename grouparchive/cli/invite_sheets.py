@@ -6,14 +6,14 @@ import click
 
 from grouparchive.archive.writer import clock
 from grouparchive.cli.app import Command
-from grouparchive.cli.campaigns import KIND, WHAT, Meant, meant, router, routes
+from grouparchive.cli.campaigns import KIND, WHAT, Meant, handles_of, meant, router, routes
 from grouparchive.cli.files import write_new
 from grouparchive.cli.output import many
 from grouparchive.cli.papers import new_file
 from grouparchive.cli.sheet_page import HOLDS, sheet_page
 from grouparchive.cli.surroundings import start
 from grouparchive.errors import UsageError
-from grouparchive.model.records import Member, MemberId
+from grouparchive.model.records import MemberId
 from grouparchive.people.campaign import Campaign
 from grouparchive.people.routes import contacts
 from grouparchive.people.sheets import ADMIN, Known, make_sheets, people_of
@@ -81,9 +81,7 @@ def on_sheet(here: Meant, campaign: Campaign, code: str, numbers: tuple[str, ...
 
 def _known(here: Meant, campaign: Campaign) -> Callable[[MemberId], Known]:
     route = routes(here, router(here, campaign))
-    handles: dict[MemberId, list[Member]] = {}
-    for person, member in here.opened.everybody():
-        handles.setdefault(person, []).append(member)
+    handles = handles_of(here)
 
     def known(member: MemberId) -> Known:
         facts = here.facts(member)

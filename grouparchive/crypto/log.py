@@ -31,6 +31,7 @@ class SealedLog:
         path: made with mode 0600 where there is none.
         key: 32 bytes.
         context: what the log belongs to; a log opened under another context does not open.
+        reading: only look at what stands there by now, also while another process appends.
 
     Raises:
         ArchiveBusy: another process has it open.
@@ -39,7 +40,7 @@ class SealedLog:
         GroupArchiveError: the file cannot be opened or written.
     """
 
-    def __init__(self, path: Path | str, key: bytes, context: bytes) -> None:
+    def __init__(self, path: Path | str, key: bytes, context: bytes, *, reading: bool = False) -> None:
         self._key = key
         self._context = context
         self._lock = threading.Lock()
@@ -48,11 +49,14 @@ class SealedLog:
         self._cipher: AESGCM | None = None  # of our own session, once it has begun
         self._counter = 0
         try:
-            self._file = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            self._file = os.open(path, os.O_RDONLY if reading else os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         except OSError as error:
             raise _unwritable(error) from error
         try:
-            self._take(Path(path))
+            if reading:
+                self._end = self._read(self._all())
+            else:
+                self._take(Path(path))
         except BaseException:
             os.close(self._file)
             raise
@@ -63,8 +67,7 @@ class SealedLog:
         except BlockingIOError:
             raise ArchiveBusy("another run is working with this journal") from None
         try:
-            with os.fdopen(os.dup(self._file), "rb") as file:
-                data = file.read()
+            data = self._all()
             self._end = self._read(data)
             if self._end != len(data):
                 os.ftruncate(self._file, self._end)
@@ -72,6 +75,13 @@ class SealedLog:
                 self._write(MAGIC)
                 self._fsync()
                 _fsync_folder(path.parent)
+        except OSError as error:
+            raise _unwritable(error) from error
+
+    def _all(self) -> bytes:
+        try:
+            with os.fdopen(os.dup(self._file), "rb") as file:
+                return file.read()
         except OSError as error:
             raise _unwritable(error) from error
 

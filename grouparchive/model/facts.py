@@ -27,6 +27,7 @@ _PHONE: Final = re.compile(r"\+?[0-9][0-9 ()./-]{3,30}")
 _HOURS: Final = re.compile(r"(?:[01]\d|2[0-3]):[0-5]\d-(?:[01]\d|2[0-3]):[0-5]\d")
 _ZONE: Final = re.compile(r"[A-Z][A-Za-z0-9_+-]{0,31}(?:/[A-Za-z0-9_+-]{1,31}){0,2}")
 _FORMS: Final[dict[str, tuple[re.Pattern[str], str]]] = {
+    "word": (re.compile("[^/]{1,80}"), "at most 80 signs, without a slash: it has to fit into a message"),
     "tier": (re.compile("[1-4]"), "a number from 1 (asked first) to 4"),
     "hours": (_HOURS, "two times such as 09:00-17:30"),
     "zone": (_ZONE, "a time zone such as Asia/Baku"),

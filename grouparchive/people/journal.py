@@ -76,9 +76,9 @@ def answers_path(campaign: Path) -> Path:
     return campaign.with_name(campaign.name + ".answers")
 
 
-def _log(path: Path, campaign: Campaign, info: str) -> SealedLog:
+def _log(path: Path, campaign: Campaign, info: str, *, reading: bool = False) -> SealedLog:
     key = expand(bytes.fromhex(campaign.key), f"ga1/{info}".encode())
-    return SealedLog(path, key, f"{info} {campaign.archive_id}".encode())
+    return SealedLog(path, key, f"{info} {campaign.archive_id}".encode(), reading=reading)
 
 
 class Journal:
@@ -87,16 +87,18 @@ class Journal:
     Args:
         path: made where there is none.
         campaign: whose messages it is about.
+        reading: only look at it, also while another run is sending.
 
     Raises:
         ArchiveBusy: another run is sending.
         UsageError, Damaged: as `SealedLog`.
     """
 
-    def __init__(self, path: Path, campaign: Campaign) -> None:
-        self._log = _log(path, campaign, "invitations")
+    def __init__(self, path: Path, campaign: Campaign, *, reading: bool = False) -> None:
+        self._log = _log(path, campaign, "invitations", reading=reading)
         self._last: dict[Key, _Entry] = {}
         self._sent: list[tuple[Lane, Millis]] = []
+        self._said: dict[Key, str] = {}
         try:
             for data in self._log:
                 self._take(msgspec.json.decode(data, type=_Entry))
@@ -108,6 +110,9 @@ class Journal:
         self._last[entry.key] = entry
         if entry.status == "begun" and entry.lane:
             self._sent.append((entry.lane, entry.time))
+            self._said[entry.key] = entry.note
+        if entry.status == "unsent":
+            self._said.pop(entry.key, None)
 
     def status(self, key: Key) -> str:
         """One of the words of `Status`, "" for what was never begun."""
@@ -127,6 +132,10 @@ class Journal:
     def sent(self) -> Iterator[tuple[Lane, Millis]]:
         """Lane and time of all that was begun, for pacing: what is in doubt may have gone out."""
         return iter(self._sent)
+
+    def said(self, key: Key) -> str:
+        """The tag of the word or code in a message that went out or may have; "" where it had none."""
+        return self._said.get(key, "")
 
     def write(self, key: Key, status: Status, note: str = "", *, time: Millis = 0, lane: Lane = "") -> None:
         """Add a line; it is on the disk on return."""

@@ -47,6 +47,7 @@ class Route:
     language: str = ""
     proof: str = field(default="", repr=False)
     card: bool = False  # the proof is the code of a card
+    tag: str = ""  # what a journal keeps of the proof
     hours: Hours | None = None
 
 
@@ -71,12 +72,20 @@ class Router:
         via: the sources that carry texts, the preferred one first.
         zone: tells day from night for people of whom no zone is known; "" leaves their hours open.
         code: the code of a card, by its number.
+        tag: what a journal keeps of a word or code: tells neither.
     """
 
     inviting: Way | None = None
     via: tuple[Way, ...] = ()
     zone: str = ""
     code: Callable[[int], str] = lambda _: ""
+    tag: Callable[[str], str] = lambda _: ""
+
+    def proofs(self, facts: Mapping[tuple[str, str], str]) -> dict[Literal["word", "card"], str]:
+        """What tells somebody that it is us: the word agreed with them, and the code of their card."""
+        word, card = facts.get(("word", ""), ""), facts.get(("card", ""), "")
+        found: dict[Literal["word", "card"], str] = {"word": word} if word else {}
+        return found | ({"card": self.code(int(card))} if card.isdecimal() else {})
 
     def route(self, facts: Mapping[tuple[str, str], str], handles: Iterable[Member]) -> Route | None:
         """The way to somebody.
@@ -108,7 +117,7 @@ class Router:
         self, facts: Mapping[tuple[str, str], str], way: str, lane: Lane, kind: Literal["invitation", "message"],
         channel: str, recipient: str,
     ) -> Route:  # fmt: skip
-        card, word = facts.get(("card", ""), ""), facts.get(("word", ""), "")
+        kind_of, proof = next(iter(self.proofs(facts).items()), ("word", ""))
         return Route(
             way=way,
             lane=lane,
@@ -116,7 +125,8 @@ class Router:
             channel=channel,
             recipient=recipient,
             language=facts.get(("language", ""), ""),
-            proof=word or (self.code(int(card)) if card.isdecimal() else ""),
-            card=not word,
+            proof=proof,
+            card=kind_of == "card",
+            tag=self.tag(proof) if proof else "",
             hours=hours_of(facts.get(("hours", ""), ""), facts.get(("zone", ""), ""), self.zone),
         )

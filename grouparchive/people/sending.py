@@ -30,6 +30,7 @@ SOON: Final = 60_000
 ANSWERED: Final = frozenset({"joined", "declined"})
 
 _NAP: Final = 15_000  # what is so is looked at at least this often while waiting
+_AWAY: Final = 3  # failures in a row that are no longer about single addresses
 _RECENT, _BAD = 20, 5  # so many of the recent texts refused: the addresses are wrong, or we are taken for spam
 
 Progress: TypeAlias = Callable[[int, int, int], None]
@@ -71,8 +72,8 @@ class Live:
 class SendReport(msgspec.Struct, frozen=True, kw_only=True):
     """What one run did, in messages; `held`, `unreachable` and `by_hand` are people.
 
-    `waiting`: for somebody's answer or arrival; `left`: could go, but not yet; `next`: when, in milliseconds, 0 for none;
-    `stopped`: why nothing may be sent.
+    `waiting`: for somebody's answer or arrival; `unsent`: did not go now and may later; `left`: could go, but not yet; `next`:
+    when, in milliseconds, 0 for none; `stopped`: why nothing may be sent.
     """
 
     sent: int = 0
@@ -83,6 +84,7 @@ class SendReport(msgspec.Struct, frozen=True, kw_only=True):
     held: int = 0
     unreachable: int = 0
     by_hand: int = 0
+    unsent: int = 0
     left: int = 0
     next: int = 0
     stopped: str = ""
@@ -122,7 +124,7 @@ def send(given: Sending, progress: Progress | None = None) -> SendReport:
 
     Raises:
         Flood: a platform objects; nothing more is sent before a person says so.
-        PlatformError: a platform does not work now; run it again later, nothing is sent twice.
+        PlatformError: a platform does not work now, for several people in a row; run it again later, nothing is sent twice.
         UsageError: the group to invite people to is not there yet.
     """
     return _Run(given).run(progress)
@@ -145,6 +147,7 @@ class _Run:
         self.counts: Counter[str] = Counter()
         self.tried: set[str] = set()  # each once in a run
         self.recent: dict[str, deque[bool]] = {}
+        self.failed = 0  # in a row
         self.campaign = given.live().campaign
 
     def run(self, progress: Progress | None) -> SendReport:
@@ -186,7 +189,8 @@ class _Run:
     def report(self, found: Round, *, left: int = 0, next_: int = 0, stopped: str = "") -> SendReport:
         return SendReport(
             sent=self.counts["sent"], already=self.counts["already"], refused=self.counts["refused"],
-            in_doubt=self.counts["doubt"], waiting=found.counts["waiting"], held=found.counts["held"],
+            in_doubt=self.counts["doubt"], unsent=self.counts["unsent"],
+            waiting=found.counts["waiting"], held=found.counts["held"],
             unreachable=found.counts["unreachable"], by_hand=found.counts["by-hand"], left=left, next=next_,
             stopped=stopped,
         )  # fmt: skip
@@ -206,7 +210,8 @@ class _Run:
                 self.note(todo.key, "already", known.note)
                 return
         now = self.given.clock.now()
-        self.given.journal.write(todo.key, "begun", time=now, lane=lane)
+        said = todo.route.tag if todo.step == "hello" else ""
+        self.given.journal.write(todo.key, "begun", said, time=now, lane=lane)
         self.given.lanes.note(lane, now)
         self.deliver(messenger, message, lane)
 
@@ -225,13 +230,17 @@ class _Run:
                 except NotImplementedError:
                     break
             except PlatformError as error:
-                self.given.journal.write(message.key, "unsent", time=self.given.clock.now())
+                self.note(message.key, "unsent")
                 if isinstance(error, Flood):
                     self.given.stop("flood")
-                raise
+                self.failed += 1
+                if isinstance(error, Flood) or self.failed >= _AWAY:
+                    raise
+                return  # it may be about this one address: the next ones are not to wait for it
             if outcome is not None:
                 self.note(message.key, "sent" if outcome.status == "done" else "already", outcome.note)
                 self.watch(lane, refused=False)
+                self.failed = 0
                 return
         self.note(message.key, "doubt")
 

@@ -125,13 +125,16 @@ def _texts(  # noqa: PLR0917 - one caller
         return Todo(message_key(campaign, invitee.member, step), invitee, step, "", route)
 
     first = todo("warning" if campaign.kind == "warning" else "hello")
-    by_voice = journal.status(first.key) in OPEN and bool(answers.said(invitee.member, "by-hand"))
-    if journal.status(first.key) in OPEN and not by_voice:
-        if first.step == "hello" and not route.proof:  # nothing would tell them that it is not the attacker who writes
-            counts["by-hand"] += 1
-            return [], []
+    status = journal.status(first.key)
+    by_voice = status in OPEN and bool(answers.said(invitee.member, "by-hand"))
+    begin = status in OPEN and not by_voice
+    if status == "refused" or (begin and first.step == "hello" and not route.proof):
+        # Nothing reaches them there; or nothing in it would tell them that it is not the attacker who writes.
+        counts["by-hand"] += not answers.said(invitee.member, "by-hand")
+        return [], []
+    if begin:
         return [first], []
-    if campaign.kind == "warning" or not (by_voice or journal.status(first.key) in DELIVERED):
+    if campaign.kind == "warning" or not (by_voice or status in DELIVERED):
         return [], []
     if answers.said(invitee.member, "replied"):
         link = todo("link")

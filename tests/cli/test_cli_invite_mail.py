@@ -105,6 +105,7 @@ def test_asked_back_by_mail_in_two_steps(ready: Machine, inbox: Inbox, tmp_path:
     # The word was said, so it is spent; nobody can be written to with it again.
     events = ready.run("--json", "roster", "list", "--summary", opened=True).events
     assert [one["proofs"] for one in events if one["event"] == "total"] == [2]  # those of the two not written to
+    ready.run("roster", "set", FERN, f"word-file={ready.secret('word.txt', 'quiet-canary')}", "card=7", opened=True)
     ready.run("invite", "mark", plan, FERN, LILY, "--as", "replied", opened=True)
     assert ready.run("invite", "send", plan, "--at-once", "--json", opened=True).done["sent"] == 2
     linked = {to: mail.get_content() for to, mail in mails(inbox)[2:]}
@@ -115,6 +116,8 @@ def test_asked_back_by_mail_in_two_steps(ready: Machine, inbox: Inbox, tmp_path:
     received.write_text(linked[ADDRESS[LILY]].replace("/come", "/c0me"))
     ready.run("verify-message", received, "--address", ADDRESS[LILY], opened=True, code=13)
     assert "[check:" not in linked[ADDRESS[FERN]]
+    events = ready.run("--json", "roster", "list", "--summary", opened=True).events
+    assert [one["proofs"] for one in events if one["event"] == "total"] == [3]  # a word that was agreed since is kept
     ready.run("invite", "mark", plan, FERN, "--as", "never", opened=True)
     assert ready.run("invite", "send", plan, "--at-once", "--json", opened=True).done["sent"] == 0
 

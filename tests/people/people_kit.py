@@ -138,7 +138,7 @@ class Campaigning:
         way = self.ways(number)
         return Route(
             way=way, lane=f"{way}/message", kind="message", channel="mail", recipient=f"{number}@example.org",
-            proof=self.proof, hours=self.hours(number),
+            proof=self.proof, tag=f"tag of {self.proof}" if self.proof else "", hours=self.hours(number),
         )  # fmt: skip
 
     def lanes(self, journal: Journal | None = None, *, names: tuple[str, ...] = ("post",)) -> Lanes:

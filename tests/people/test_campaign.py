@@ -327,11 +327,19 @@ def test_a_refusal_is_final(tmp_path: Path) -> None:
 
 def test_when_the_platform_is_away_the_rest_waits(tmp_path: Path) -> None:
     released, rooms = campaign(EVERYONE), Rooms(knows=False)
-    rooms.trouble = [PlatformError("the server cannot be reached")]
+    rooms.trouble = [PlatformError("the server cannot be reached")] * 3
     with pytest.raises(PlatformError):
         run(tmp_path, released, rooms)
     assert rooms.delivered == []
     assert run(tmp_path, released, rooms).sent == 4
+
+
+def test_one_who_cannot_be_reached_now_keeps_nobody_waiting(tmp_path: Path) -> None:
+    released, rooms = campaign(EVERYONE), Rooms()
+    rooms.trouble = [PlatformError("the mailbox is full")]
+    assert run(tmp_path, released, rooms) == SendReport(sent=3, unsent=1, waiting=1)
+    assert run(tmp_path, released, rooms) == SendReport(sent=1, waiting=1)
+    assert len(set(rooms.delivered)) == len(rooms.delivered) == 4
 
 
 def test_status_counts_people_by_tier(tmp_path: Path) -> None:

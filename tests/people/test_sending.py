@@ -4,16 +4,17 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import msgspec
 import pytest
 from people_kit import BEGIN, Campaigning, crowd, member, unreliable
 
-from grouparchive.errors import Flood, InDoubt, PlatformError, Refused
+from grouparchive.errors import Flood, GroupArchiveError, InDoubt, PlatformError, Refused
 from grouparchive.model.ports import Pace
 from grouparchive.people.campaign import TIERS
-from grouparchive.people.journal import message_key
+from grouparchive.people.journal import Journal, message_key
 from grouparchive.people.pacing import DAY
 from grouparchive.people.routes import BY_HAND
 from grouparchive.people.steps import REMIND_AFTER
@@ -105,11 +106,9 @@ def test_a_server_that_is_away_now_and_then(tmp_path: Path) -> None:
     group = Campaigning(tmp_path, crowd(60), pace=AT_ONCE)
     group.post.trouble = unreliable(400, 0.2)
     for _ in range(60):
-        try:
-            group.send()
-        except PlatformError:
-            continue
-        break
+        with suppress(PlatformError):
+            if not group.send().unsent:
+                break
     assert sorted(group.post.whom) == sorted(f"{at}@example.org" for at in range(60))
 
 
@@ -168,6 +167,40 @@ def test_an_address_that_gives_mail_back_is_left_to_a_person(tmp_path: Path) -> 
     group.answer("bounced", 2)
     report = group.send()
     assert (report.sent, report.by_hand) == (2, 1)
+
+
+def test_a_refused_address_is_left_to_a_person(tmp_path: Path) -> None:
+    group = Campaigning(tmp_path, crowd(2))
+    group.post.trouble = {0: Refused("no such address")}
+    assert (group.send().refused, group.send().by_hand) == (1, 1)
+    group.answer("by-hand", 0, 1)
+    assert group.send().by_hand == 0
+
+
+def test_how_far_it_is_can_be_read_while_it_is_sent(tmp_path: Path) -> None:
+    group = Campaigning(tmp_path, crowd(6))
+    seen: list[int] = []
+
+    def look() -> None:
+        with Journal(tmp_path / "journal", group.campaign, reading=True) as journal:
+            seen.append(status(group.campaign, journal, group.live().answers)[-1].told)
+
+    group.clock.slept = look
+    assert group.send().sent == 6
+    assert seen[0] == 1
+    assert seen[-1] == 5
+    with Journal(tmp_path / "journal", group.campaign, reading=True) as journal, pytest.raises(GroupArchiveError):
+        journal.write("0" * 32, "sent")
+
+
+def test_only_the_word_that_was_said_is_noted_and_only_as_a_tag(tmp_path: Path) -> None:
+    group = Campaigning(tmp_path, crowd(3), kind="invitation")
+    group.post.trouble = {1: PlatformError("away"), 2: InDoubt("the line broke")}
+    report = group.send()
+    assert (report.sent, report.unsent, report.in_doubt) == (1, 1, 1)
+    with group.journal() as journal:
+        keys = [message_key(group.campaign, one.member, "hello") for one in group.campaign.invitees]
+        assert [journal.said(key) for key in keys] == ["tag of lantern", "", "tag of lantern"]
 
 
 def test_the_answers_name_nobody(tmp_path: Path) -> None:
