@@ -13,7 +13,7 @@ from grouparchive.cli.output import many
 from grouparchive.cli.roster_facts import Statement
 from grouparchive.cli.surroundings import start
 from grouparchive.errors import ArchiveBusy, GroupArchiveError, PlatformError, UsageError
-from grouparchive.model.ports import PersonalMessage
+from grouparchive.model.ports import PersonalMessage, Revokes
 from grouparchive.model.records import Fact, FactField, MemberId
 from grouparchive.people.campaign import TIERS, Campaign
 from grouparchive.people.journal import Word, answer, answers_path, journal_path, message_key
@@ -250,9 +250,8 @@ def revoke(context: click.Context, what: str, people: tuple[str, ...], kind: str
             if (named and invitee.member not in named) or route is None or route.kind != "invitation":
                 continue
             messenger = given.messengers[route.way]
-            undo = getattr(messenger, "revoke", None)
             message = PersonalMessage(key=key, recipient=route.recipient, kind="invitation", place=given.places(place))
-            if undo is not None and undo(message):
+            if isinstance(messenger, Revokes) and messenger.revoke(message):
                 given.journal.write(key, "revoked", time=given.clock.now())
                 taken += 1
             else:

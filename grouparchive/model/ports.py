@@ -198,6 +198,19 @@ class Messenger(Protocol):
         ...
 
 
+@runtime_checkable
+class Revokes(Protocol):
+    """What a messenger may have besides: it takes back what nobody has answered."""
+
+    def revoke(self, message: PersonalMessage) -> bool:
+        """Take back an invitation. False where it was answered, or was never there: then nothing is changed.
+
+        Raises:
+            PlatformError: unknown whether it was; look again later.
+        """
+        ...
+
+
 class Option(msgspec.Struct, frozen=True, kw_only=True):
     """One `key=value` of `source add`. A secret is taken by prompt, `key=-` (stdin) or `key-file=F`, never as a value."""
 

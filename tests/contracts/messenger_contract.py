@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 from grouparchive.errors import InDoubt, PlatformError, Refused
-from grouparchive.model.ports import Messenger, PersonalMessage
+from grouparchive.model.ports import Messenger, PersonalMessage, Revokes
 
 
 class MessengerStage(ABC):
@@ -138,6 +138,24 @@ def it_shows_nothing_else(stage: MessengerStage) -> None:
     assert "key of" not in stage.seen("ada")
 
 
+def what_nobody_answered_can_be_taken_back(stage: MessengerStage) -> None:
+    messenger = stage.open()
+    if not isinstance(messenger, Revokes):
+        messenger.close()
+        pytest.skip("this messenger takes nothing back")
+    assert messenger.revoke(invitation(stage, "cyd")) is False, "nothing was sent, and something taken back"
+    for who in ("ada", "ben", "cyd"):
+        messenger.send(invitation(stage, who))
+    stage.accept("ada")
+    stage.decline("ben")
+    assert [messenger.revoke(invitation(stage, who)) for who in ("ada", "ben", "cyd")] == [False, False, True]
+    assert messenger.revoke(invitation(stage, "cyd")) is False, "it is taken back twice"
+    found = messenger.find(invitation(stage, "ada"))
+    messenger.close()
+    assert found is not None
+    assert found.note == "joined", "somebody who came was put out"
+
+
 CHECKS: list[Callable[[MessengerStage], None]] = [
     nothing_is_found_before,
     one_message_reaches_one_person,
@@ -148,6 +166,7 @@ CHECKS: list[Callable[[MessengerStage], None]] = [
     nobody_is_refused,
     a_place_that_is_not_there_is_a_typed_error,
     it_shows_nothing_else,
+    what_nobody_answered_can_be_taken_back,
 ]
 
 

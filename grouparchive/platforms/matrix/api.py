@@ -126,6 +126,10 @@ class MatrixApi:
         except NotFound:
             return None
 
+    def profile(self, user: str) -> Json:
+        """What an account shows of itself."""
+        return self.http.get(f"/_matrix/client/v3/profile/{seg(user)}", Json)
+
     def media(self, ref: str) -> Iterator[bytes]:
         """A file's bytes in pieces.
 
@@ -156,6 +160,11 @@ class MatrixApi:
         path = f"/_matrix/client/v3/rooms/{seg(room)}/state/{seg(kind)}/{seg(key)}"
         params = _acting(as_user, time)
         return self.http.send("PUT", path, _Event, json=content, params=params, idempotent=True).event_id
+
+    def put_account_data(self, user: str, kind: str, content: Json) -> None:
+        """Keep something for the account's own clients, in place of what stood there."""
+        path = f"/_matrix/client/v3/user/{seg(user)}/account_data/{seg(kind)}"
+        self.http.send("PUT", path, Json, json=content, idempotent=True)
 
     def create_room(self, content: Json) -> str:
         """Make a room. Not idempotent: the API knows no transaction here."""

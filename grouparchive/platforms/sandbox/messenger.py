@@ -57,3 +57,15 @@ class SandboxMessenger:
         self._world.channel(message.place)
         member = self._world.member(message.place, message.recipient)
         return Outcome(status="already", note=NOTES[member["state"]]) if member else None
+
+    def revoke(self, message: PersonalMessage) -> bool:
+        """See `model.ports.Revokes`. A message stays where it is.
+
+        Raises:
+            NotFound: no such place.
+        """
+        known = self.find(message)
+        if message.kind == "message" or known is None or known.note != "invited":
+            return False
+        self._world.leave(message.place, message.recipient)
+        return True
