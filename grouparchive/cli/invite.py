@@ -13,6 +13,7 @@ from grouparchive.cli import holds
 from grouparchive.cli.app import Command, Family
 from grouparchive.cli.campaigns import KIND, WHAT, Meant, lanes, meant, router, routes
 from grouparchive.cli.files import read_bounded
+from grouparchive.cli.invite_back import reconcile
 from grouparchive.cli.invite_send import mark, pause, revoke, send, status
 from grouparchive.cli.invite_sheets import sheets
 from grouparchive.cli.output import Output, duration
@@ -48,7 +49,7 @@ def invite() -> None:
     """
 
 
-for _command in (send, status, mark, sheets, pause, revoke):
+for _command in (send, status, mark, sheets, reconcile, pause, revoke):
     invite.add_command(_command)
 
 

@@ -192,16 +192,9 @@ def mark(
     here = meant(run, what, kind)
     campaign = here.load()
     members = on_sheet(here, campaign, sheet, people) if sheet is not None else _named(here, campaign, people)
-    path = answers_path(here.path)
     if sheet and word in _BY_SHEET:
-        answer(path, campaign, "by-hand", members)
-    answer(path, campaign, _WORDS[word], members)
-    if word in {"never", "complaint"}:
-        _state(here, [(one, "do-not-contact", "yes") for one in members])
-    if word == "complaint":
-        answer(path, campaign, "complaints")
-    if here.answers(campaign).count("bounced") >= _STOP_AT and word == "bounced":
-        answer(path, campaign, "bounces")
+        answer(answers_path(here.path), campaign, "by-hand", members)
+    note(here, campaign, _WORDS[word], members)
     if sheet and word in _BY_SHEET and here.plan is not None:  # a warning says no word
         found = router(here, campaign)
         _take_back(here, [(one, next(iter(proofs))) for one in members if (proofs := found.proofs(here.facts(one)))])
@@ -259,6 +252,20 @@ def revoke(context: click.Context, what: str, people: tuple[str, ...], kind: str
     run.output.line(f"{many(taken, 'invitation')} taken back; {left:,} stay: answered by now, or the platform cannot.")
     run.output.note("Who was not invited yet may still be: pause it, or put them on hold, to prevent that.")
     run.output.done(revoked=taken, left=left)
+
+
+def note(here: Meant, campaign: Campaign, word: Word, members: list[MemberId]) -> None:
+    """Note what is known of people, with all that follows from it: who wants no more is not asked again anywhere, a complaint
+    stops everything, and so do too many addresses that give mail back.
+    """
+    path = answers_path(here.path)
+    answer(path, campaign, word, members)
+    if word in {"never", "complaint"}:
+        _state(here, [(one, "do-not-contact", "yes") for one in members])
+    if word == "complaint":
+        answer(path, campaign, "complaints")
+    if word == "bounced" and here.answers(campaign).count("bounced") >= _STOP_AT:
+        answer(path, campaign, "bounces")
 
 
 def _named(here: Meant, campaign: Campaign, people: tuple[str, ...]) -> list[MemberId]:

@@ -15,7 +15,7 @@ from grouparchive.people.routes import BY_HAND, Route, Routes
 Step: TypeAlias = Literal["invitation", "warning", "hello", "link", "reminder"]
 """The platform's own invitation; a warning; the first message of an invitation, the one with the link, the one reminder."""
 REMIND_AFTER: Final = 5 * DAY
-_DONE_WITH: Final[tuple[Word, ...]] = ("never", "complaint", "back")
+_DONE_WITH: Final[tuple[Word, ...]] = ("never", "complaint")
 
 
 class Letter(NamedTuple):
@@ -74,12 +74,15 @@ def next_round(
         if any(answers.said(member, word) for word in _DONE_WITH):
             continue
         route = routes(member)
+        back = bool(answers.said(member, "back"))
+        if back and (route is None or route.kind != "invitation"):
+            continue
         if route is None or route.way == BY_HAND or answers.said(member, "bounced"):
             if not answers.said(member, "by-hand"):
                 found.counts["unreachable" if route is None else "by-hand"] += 1
             continue
         if route.kind == "invitation":
-            first, more = _invitations(campaign, journal, invitee, route, found.counts, joined)
+            first, more = _invitations(campaign, journal, invitee, route, found.counts, joined, back=back)
         else:
             first, more = _texts(campaign, journal, answers, invitee, route, found.counts, now)
         found.todo += first
@@ -95,6 +98,8 @@ def _invitations(  # noqa: PLR0917 - one caller
     route: Route,
     counts: Counter[str],
     joined: Callable[[Invitee, Route], bool],
+    *,
+    back: bool,
 ) -> tuple[list[Todo], list[Todo]]:
     """To the group; and, of who has come, to the private channels they were in."""
     todo = [
@@ -104,10 +109,10 @@ def _invitations(  # noqa: PLR0917 - one caller
     status = {one.place: journal.status(one.key) for one in todo}
     first = [one for one in todo if one.place == campaign.group and status[one.place] in OPEN]
     more = [one for one in todo if one.place != campaign.group and status[one.place] in OPEN]
-    if more and (status[campaign.group] not in DELIVERED or not joined(invitee, route)):
-        counts["waiting"] += len(more)
+    if more and not ((back or status[campaign.group] in DELIVERED) and joined(invitee, route)):
+        counts["waiting"] += 0 if back else len(more)  # whoever is back by another account is let in there by a person
         more = []
-    return first, more
+    return ([] if back else first), more
 
 
 def _texts(  # noqa: PLR0917 - one caller

@@ -6,19 +6,20 @@ go side by side. Contacts nobody: there is no messenger here.
 
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass
 from itertools import islice
 
 import msgspec
 
-from grouparchive.errors import InDoubt, NotFound, Refused
+from grouparchive.errors import InDoubt, NotFound, Refused, UnsafePlan
 from grouparchive.model.plan import (
     Action,
     Configure,
     CreateChannel,
     CreateGroup,
+    Grant,
     Outcome,
     Plan,
     PlanGap,
@@ -28,7 +29,7 @@ from grouparchive.model.plan import (
 from grouparchive.model.ports import Target
 from grouparchive.model.records import Ref
 from grouparchive.restore.binding import Binder, Natives, Unbound
-from grouparchive.restore.checks import check
+from grouparchive.restore.checks import check, check_target
 from grouparchive.restore.desire import Timelines
 from grouparchive.restore.expand import expand
 from grouparchive.restore.journal import IN_DOUBT, Journal
@@ -103,6 +104,35 @@ def apply(
     run.build()
     if reveal:
         run.sequence(iter(plan.reveal))
+    return run.report()
+
+
+def give_roles(
+    plan: Plan, grants: Sequence[Grant], target: Target, journal: Journal, *, timelines: Timelines, natives: Natives
+) -> Report:
+    """Of the plan's reveal, only these roles, each once: what `apply` gave, or an earlier call, is not given again.
+
+    Args:
+        plan: as it was reviewed and carried out.
+        grants: some of its `reveal`.
+        target: as for `apply`.
+        journal: of this plan.
+        timelines: as for `apply`.
+        natives: a member's handle in the rebuilt group.
+
+    Raises:
+        UnsafePlan: these are none of the plan's actions, or the target is not as the plan left it; nothing was done.
+        PlatformError: as `apply`.
+    """
+    if not set(grants) <= set(plan.reveal):
+        raise UnsafePlan("these roles do not stand in the plan that was reviewed")
+    grants = [one for one in grants if not journal.finished(one.key)]
+    if not grants:
+        return Report(total=0)
+    check_target(plan, target, journal)
+    journal.resume()
+    run = _Run(plan, target, journal, timelines, natives, total=len(grants), progress=None, look_first=False)
+    run.sequence(iter(grants))
     return run.report()
 
 

@@ -33,10 +33,16 @@ def check(
             "the plan rebuilds encrypted rooms without encryption: whoever runs the server can read them then",
             hint="If that is acceptable, say so with --allow-plaintext. Otherwise plan with --content structure.",
         )
+    observed = check_target(plan, target, journal)
+    return _check_archive(plan, timelines), observed
+
+
+def check_target(plan: Plan, target: Target, journal: Journal) -> Observed:
+    """Check that the target is the one that the plan was made for, and as it was but for our own work. Raises as `check`."""
     _check_verbs(plan, target)
     observed = target.observe()
     _check_drift(plan, observed, journal)
-    return _check_archive(plan, timelines), observed
+    return observed
 
 
 def _containers(plan: Plan) -> list[CreateGroup | CreateChannel]:

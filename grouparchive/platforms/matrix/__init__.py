@@ -1,4 +1,4 @@
-"""Matrix: reading a community as its admin, rebuilding it, writing to people, inviting them back. `PLATFORM` is all that others need."""
+"""Matrix: reading a community as its admin, rebuilding it, writing to people, inviting them. `PLATFORM` is all others need."""
 
 # ruff: noqa: PLC0415 - each part is imported when it is opened: reading needs no target, and nothing needs vodozemac
 
@@ -21,8 +21,8 @@ class MatrixPlatform:
         ),
         "ghost-prefix": Option(help="how the names of stand-in accounts begin (default ga_)"),
     }
-    # Synapse lets one account invite 0.3 people a second, and make a room a minute (rc_room_creation 0.016, ten at once): who is
-    # written to first needs a room. Half of each pause, the least there is between two, stays under that.
+    # Synapse lets one account invite 0.3 people a second, and make a room a minute (rc_room_creation 0.016 a second, ten at
+    # once), and who is written to for the first time needs a room. Half of each pause, the least between two, stays under that.
     paces: ClassVar[Mapping[Literal["invitation", "message"], Pace]] = {
         "invitation": Pace(pause=7, days=(2000,)),
         "message": Pace(pause=130, days=(500,)),
