@@ -201,8 +201,8 @@ def _roles(  # noqa: PLR0917 - one caller
 def _let_in(  # noqa: PLR0917 - one caller
     here: Meant, plan: Plan, campaign: Campaign, found: Returns, archived: Mapping[Ref, Ref], handles: tuple[str, ...]
 ) -> int:
-    """Let in who waits at the door and was named; how many. To let somebody in is to invite them. `archived`: rebuilt room -> the
-    archive's ref of it.
+    """Let in who waits at the door and was named; how many. To let somebody in is to invite them. `archived`: a rebuilt room's
+    ref in the archive.
     """
     if not handles:
         return 0
