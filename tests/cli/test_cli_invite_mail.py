@@ -135,6 +135,42 @@ def test_a_pause_and_a_complaint_stop_it(ready: Machine, inbox: Inbox) -> None:
     assert ADDRESS[FERN] not in [to for to, _ in mails(inbox)]
 
 
+def returned(mail: EmailMessage, status: str) -> bytes:
+    """What a server sends back about a mail, as the admin saved it."""
+    return (
+        "From: Mail Delivery System <mailer-daemon@members.example>\r\nTo: keeper@example.org\r\nSubject: Returned\r\n"
+        'MIME-Version: 1.0\r\nContent-Type: multipart/report; report-type=delivery-status; boundary="cut"\r\n\r\n'
+        "--cut\r\nContent-Type: text/plain\r\n\r\nYour mail could not be delivered.\r\n"
+        "--cut\r\nContent-Type: message/delivery-status\r\n\r\nReporting-MTA: dns; members.example\r\n\r\n"
+        f"Final-Recipient: rfc822; {mail['To']}\r\nAction: failed\r\nStatus: {status}\r\n"
+        f"--cut\r\nContent-Type: text/rfc822-headers\r\n\r\nMessage-ID: {mail['Message-ID']}\r\nTo: {mail['To']}\r\n"
+        "--cut--\r\n"
+    ).encode()
+
+
+def test_mails_that_come_back_are_noted_once(ready: Machine, inbox: Inbox) -> None:
+    ready.run("invite", "prepare", GROUP, "--via", "post", "--release", "all", opened=True)
+    ready.run("invite", "send", GROUP, "--at-once", opened=True, code=3)
+    sent = dict(mails(inbox))
+    box = ready.drawer / "returned"
+    box.mkdir()
+    (box / "soft.eml").write_bytes(returned(sent[ADDRESS[FERN]], "4.2.2"))
+    (box / "hard.eml").write_bytes(returned(sent[ADDRESS[MOSS]], "5.1.1"))
+    (box / "strange.eml").write_bytes(returned(sent[ADDRESS[MOSS]], "5.1.1").replace(b"<", b"<0"))
+    look = "invite", "reconcile", GROUP, "--bounces", box, "--json"
+    done = ready.run(*look, opened=True, code=3).done
+    assert (done["bounced"], done["complaints"], done["back"]) == (1, 0, 0)
+    assert ready.run(*look, opened=True).done["bounced"] == 0
+    angry = returned(sent[ADDRESS[LILY]], "5.1.1").replace(b"message/delivery-status", b"message/feedback-report")
+    (box / "angry.eml").write_bytes(angry)
+    done = ready.run(*look, opened=True, code=3).done
+    assert (done["bounced"], done["complaints"]) == (0, 1)
+    assert ready.run("invite", "status", GROUP, "--json", opened=True).done["stopped"] == "complaints"
+    assert "do-not-contact" in ready.run("roster", "list", opened=True).out
+    ready.run("invite", "reconcile", GROUP, opened=True, code=2)  # a warning has no group to look at
+    assert not [one for one in ADDRESS.values() for text in ready.spoken if one in text]
+
+
 @pytest.mark.parametrize(
     ("words", "says"),
     [
