@@ -23,7 +23,7 @@ from grouparchive.people.campaign import (
     read_release,
     save_campaign,
 )
-from grouparchive.people.journal import Answers, Journal, journal_path
+from grouparchive.people.journal import Answers, Journal, answer, answers, journal_path
 from grouparchive.people.pacing import AT_ONCE, Lanes
 from grouparchive.people.routes import Route
 from grouparchive.people.sending import Live, Sending, SendReport, refresh, send
@@ -129,7 +129,13 @@ class Rooms:
 
 
 def sending(  # what `send` needs, over an imaginary server
-    journal: Journal, plan: Campaign, rooms: Rooms, *, natives: Any = native, places: Any = lambda ref: ref + "-new"
+    journal: Journal,
+    plan: Campaign,
+    rooms: Rooms,
+    *,
+    natives: Any = native,
+    places: Any = lambda ref: ref + "-new",
+    said: Answers | None = None,
 ) -> Sending:
     def route(one: str) -> Route | None:
         handle = natives(one)
@@ -137,7 +143,7 @@ def sending(  # what `send` needs, over an imaginary server
             return None
         return Route(way="home", lane="home/invitation", kind="invitation", channel="imaginary", recipient=handle)
 
-    live = Live(plan, Answers(plan, []))
+    live = Live(plan, said or Answers(plan, []))
     lanes = Lanes(b"k" * 32, journal.sent(), paces={"home/invitation": AT_ONCE})
     return Sending(
         journal=journal, live=lambda: live, stop=pytest.fail, messengers={"home": rooms}, routes=route, places=places,
@@ -147,7 +153,7 @@ def sending(  # what `send` needs, over an imaginary server
 
 def run(folder: Path, plan: Campaign, rooms: Rooms) -> SendReport:
     with Journal(folder / "journal", plan) as journal:
-        return send(sending(journal, plan, rooms))
+        return send(sending(journal, plan, rooms, said=answers(folder / "answers", plan)))
 
 
 def test_everyone_is_on_hold_until_a_person_decides(tmp_path: Path) -> None:
@@ -277,6 +283,21 @@ def test_private_rooms_follow_once_somebody_has_come(tmp_path: Path) -> None:
     rooms.state[SPACE + "-new", native(member(3))] = "joined"
     assert run(tmp_path, released, rooms) == SendReport(sent=1)
     assert rooms.delivered[4:] == [(PRIVATE + "-new", native(member(3)))]
+    assert run(tmp_path, released, rooms) == SendReport()
+
+
+def test_who_is_back_by_themselves_gets_the_private_rooms_and_no_more(tmp_path: Path) -> None:
+    released, rooms = campaign(EVERYONE), Rooms()
+    answer(tmp_path / "answers", released, "back", [member(3), member(7)])
+    rooms.state[SPACE + "-new", native(member(3))] = "joined"  # number 7 is there by another account
+    assert run(tmp_path, released, rooms) == SendReport(sent=3)
+    assert sorted(rooms.delivered) == sorted(
+        [
+            (SPACE + "-new", native(member(2))),
+            (SPACE + "-new", native(member(4))),
+            (PRIVATE + "-new", native(member(3))),
+        ]
+    )
     assert run(tmp_path, released, rooms) == SendReport()
 
 
