@@ -311,6 +311,20 @@ class AsksWhoIsThere(SandboxMessenger):
         return Outcome(status="done")
 
 
+class PutsOutWhoCame(SandboxMessenger):
+    def revoke(self, message: PersonalMessage) -> bool:
+        known = self.find(message)
+        if known is not None:
+            self._world.leave(message.place, message.recipient)
+        return known is not None and known.note == "invited"
+
+
+class TakesNothingBack(SandboxMessenger):
+    def revoke(self, message: PersonalMessage) -> bool:
+        known = self.find(message)
+        return known is not None and known.note == "invited"
+
+
 BROKEN_MESSENGERS: list[tuple[type[SandboxMessenger], Callable[[Any], None]]] = [
     (SendsTwice, sending.one_message_reaches_one_person),
     (KnowsNothing, sending.it_is_found_by_whoever_comes_next),
@@ -324,6 +338,8 @@ BROKEN_MESSENGERS: list[tuple[type[SandboxMessenger], Callable[[Any], None]]] = 
     (SwallowsRefusals, sending.a_place_that_is_not_there_is_a_typed_error),
     (NamesPeopleInErrors, sending.nobody_is_refused),
     (GossipsAboutOthers, sending.it_shows_nothing_else),
+    (PutsOutWhoCame, sending.what_nobody_answered_can_be_taken_back),
+    (TakesNothingBack, sending.what_nobody_answered_can_be_taken_back),
 ]
 
 

@@ -124,6 +124,22 @@ def test_the_next_message_goes_to_the_same_room(people: People) -> None:
     assert [one["body"] for one in texts(chunk)] == ["one", "two"]
 
 
+def test_what_was_sent_with_another_token_is_not_sent_again(people: People, homeserver: Homeserver) -> None:
+    """A server knows its own repetitions by the token only; the marker is known by everybody."""
+    admin, guest = people("admin"), people("guest")
+    asked = message(guest)
+    with closing(MatrixMessenger(admin.source())) as messenger:
+        messenger.send(asked)
+    login = f"/_synapse/admin/v1/users/{quote(admin.handle)}/login"
+    token = homeserver.call("POST", login, homeserver.admin_token, {})["access_token"]
+    source = msgspec.structs.replace(admin.source(), secrets={"token": token})
+    with closing(MatrixMessenger(source)) as messenger:
+        assert messenger.send(asked) == FOUND
+        assert messenger.find(asked) == FOUND
+    ((room, _),) = invites(guest).items()
+    assert len(texts(enter(guest, room))) == 1
+
+
 def test_who_left_gets_a_new_room_and_who_declined_is_left_in_peace(people: People) -> None:
     admin, tidy, wary = people("admin"), people("tidy"), people("wary")
     first = {one: message(one) for one in (tidy, wary)}
