@@ -310,15 +310,16 @@ def places(here: Meant) -> Iterator[Callable[[Ref], Ref]]:
     if here.plan is None:
         yield lambda _: ""
         return
-    keys = {
-        action.channel.ref: action.key
-        for action in here.plan.actions
-        if isinstance(action, CreateGroup | CreateChannel)
-    }
     with RestoreJournal(restore_journal(here.plan_path, here.plan), here.plan) as restored:
+        yield place_of(here.plan, restored)
 
-        def place(ref: Ref) -> Ref:
-            made = restored.finished(keys[ref]) if ref in keys else None
-            return made.ref if made else ""
 
-        yield place
+def place_of(plan: Plan, restored: RestoreJournal) -> Callable[[Ref], Ref]:
+    """As `places`, by an open journal."""
+    keys = {one.channel.ref: one.key for one in plan.actions if isinstance(one, CreateGroup | CreateChannel)}
+
+    def place(ref: Ref) -> Ref:
+        made = restored.finished(keys[ref]) if ref in keys else None
+        return made.ref if made else ""
+
+    return place

@@ -10,12 +10,12 @@ import click
 
 from grouparchive.cli import holds
 from grouparchive.cli.app import Command
-from grouparchive.cli.campaigns import KIND, WHAT, Meant, meant, way
+from grouparchive.cli.campaigns import KIND, WHAT, Meant, handles_of, meant, place_of, way
 from grouparchive.cli.invite_send import NEW_GAPS, note
 from grouparchive.cli.output import many
 from grouparchive.cli.surroundings import Opened, start
 from grouparchive.errors import UsageError
-from grouparchive.model.plan import CreateChannel, CreateGroup, Plan
+from grouparchive.model.plan import Plan
 from grouparchive.model.ports import PersonalMessage
 from grouparchive.model.records import Group, MemberId, Membership, Ref
 from grouparchive.people import returns
@@ -73,7 +73,7 @@ def reconcile(
     found, new, given, waiting, asked = Returns(), 0, 0, 0, 0
     if here.plan is not None:
         with Journal(journal_path(here.plan_path, here.plan), here.plan) as restored:
-            place = _places(here.plan, restored)
+            place = place_of(here.plan, restored)
             accounts, ours = _accounts(here, here.plan, place(here.scope.group))
             found = returns.find(accounts, _known(here, here.plan), ours=ours)
             new = _note_back(here, campaign, found)
@@ -96,17 +96,6 @@ def reconcile(
         strangers=found.strangers, roles=given, roles_waiting=waiting, let_in=asked, bounced=bounced, complaints=complaints,
     )  # fmt: skip
     return NEW_GAPS if found.impostors or bounced or complaints else 0
-
-
-def _places(plan: Plan, restored: Journal) -> Callable[[Ref], Ref]:
-    """Where an archived room stands now; "" where it was not rebuilt."""
-    keys = {one.channel.ref: one.key for one in plan.actions if isinstance(one, CreateGroup | CreateChannel)}
-
-    def place(ref: Ref) -> Ref:
-        made = restored.finished(keys[ref]) if ref in keys else None
-        return made.ref if made else ""
-
-    return place
 
 
 def _accounts(here: Meant, plan: Plan, group: Ref) -> tuple[list[Account], set[str]]:
@@ -149,20 +138,14 @@ def _accounts(here: Meant, plan: Plan, group: Ref) -> tuple[list[Account], set[s
 def _known(here: Meant, plan: Plan) -> list[Known]:
     """Everybody in the archive, by what they can be recognised."""
     channel = way(here.run, plan.target).channel
-    handles: dict[MemberId, list[str]] = {}
-    names: dict[MemberId, list[str]] = {}
-    for person, member in here.opened.everybody():
-        names.setdefault(person, []).append(member.name)
-        if member.platform == plan.platform:
-            handles.setdefault(person, []).append(member.native)
     return [
         Known(
             person,
-            handles=tuple(handles.get(person, ())),
+            handles=tuple(one.native for one in members if one.platform == plan.platform),
             contacts=tuple(filter(None, (here.facts(person).get(("contact", channel), ""),))),
-            names=tuple(filter(None, names[person])),
+            names=tuple(one.name for one in members if one.name),
         )
-        for person in names
+        for person, members in handles_of(here).items()
     ]
 
 

@@ -22,7 +22,9 @@ def own_server() -> Iterator[Homeserver]:
         yield server
 
 
-@pytest.mark.parametrize("version", [pytest.param("11", marks=pytest.mark.faults), "12"])  # the parts are tested with both
+@pytest.mark.parametrize(
+    "version", [pytest.param("11", marks=pytest.mark.faults), "12"]
+)  # the parts are tested with both
 def test_the_whole_story(own_server: Homeserver, tmp_path: Path, version: str) -> None:
     said = io.StringIO()
     story = Story(own_server, Community(own_server, SMALL, version=version), tmp_path, Screen(said), absent=1)
