@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from email.message import EmailMessage
 from email.policy import default
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cli_machine import GROUP, HANDLES, NAMES, PASSPHRASE, TOPIC, Machine
@@ -120,6 +121,22 @@ def test_asked_back_by_mail_in_two_steps(ready: Machine, inbox: Inbox, tmp_path:
     assert [one["proofs"] for one in events if one["event"] == "total"] == [3]  # a word that was agreed since is kept
     ready.run("invite", "mark", plan, FERN, "--as", "never", opened=True)
     assert ready.run("invite", "send", plan, "--at-once", "--json", opened=True).done["sent"] == 0
+
+
+def test_who_says_no_while_it_is_sent_is_not_written_to(ready: Machine, inbox: Inbox) -> None:
+    """Another command adds it to the archive while a message is on its way to somebody else."""
+    take = inbox.handle_DATA
+
+    async def take_and_note(*given: Any) -> str:
+        if not inbox.mails:
+            ready.run("roster", "add", FERN, "do-not-contact=yes", process=True)
+        return await take(*given)
+
+    inbox.handle_DATA = take_and_note  # type: ignore[method-assign]
+    ready.run("invite", "prepare", GROUP, "--via", "post", "--release", "all", opened=True)
+    done = ready.run("invite", "send", GROUP, "--at-once", "--json", opened=True, code=3).done
+    assert (done["sent"], done["refused"], done["reasons"]["do-not-contact"]) == (2, 1, 1)
+    assert [to for to, _ in mails(inbox)] == [ADDRESS[LILY], ADDRESS[MOSS]]
 
 
 def test_a_pause_and_a_complaint_stop_it(ready: Machine, inbox: Inbox) -> None:
